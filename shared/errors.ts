@@ -22,7 +22,7 @@ export type VmmErrorCode =
 export type ErrorDetails = Readonly<Record<string, string | number | boolean>>;
 
 export class VmmError extends Error {
-  override readonly name = "VmmError";
+  override name = "VmmError";
   readonly code: VmmErrorCode;
   /** Numbers and strings only, so that they clone. */
   readonly details: ErrorDetails;

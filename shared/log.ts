@@ -51,7 +51,6 @@ export class LogLimiter {
 
 /** Escapes control characters, so that guest text cannot drive the terminal or forge log lines. */
 export function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are the point
   return text.replace(
     /[\x00-\x1f\x7f-\x9f\u2028\u2029]/g,
     (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`,

@@ -1,0 +1,88 @@
+/**
+ * What the Xen half of the machine needs from the threads and from KVM. `actors/` implements it, once per thread; all the
+ * rest of `xen/` is pure. Unless a method says otherwise, any thread may call it.
+ */
+import type { EvtchnPort, Gfn, Gpa, VcpuId, Vector } from "../shared/brand.js";
+import type { Log } from "../shared/log.js";
+
+/** Things that only the vCPU's own thread can do, asked of it by any thread: bits of its request word. */
+export const VcpuRequest = {
+  /** Push this vCPU's Xen attributes (vcpu_info, time, runstate, upcall vector) to KVM. */
+  syncXen: 1 << 0,
+  /** evtchn_upcall_pending was raised and delivery is by the global vector: inject it when interrupts are open. */
+  upcall: 1 << 1,
+  /** The 8259 pair's output changed: vCPU 0 looks at it. */
+  extInt: 1 << 2,
+  /** Lifecycle: pause, reset or stop; the mailbox says which. */
+  control: 1 << 3,
+} as const;
+
+/** Why a guest ends its life, `SHUTDOWN_*` of sched.h. */
+export type ShutdownReason = "poweroff" | "reboot" | "suspend" | "crash" | "watchdog" | "soft_reset";
+
+/** Where an event-channel port leads, as the kernel offload wants it. */
+export type EvtchnRoute =
+  /** Sends from the guest raise the port itself on `vcpu` (IPI). */
+  | { readonly kind: "port"; readonly vcpu: VcpuId }
+  /** Sends from the guest signal our back end. */
+  | { readonly kind: "backend" };
+
+/** KVM's own Xen support, as far as the host has it. Absent on the userspace transport. */
+export interface XenKernel {
+  /** KVM sets pending bits, selectors and upcalls itself (EVTCHN_SEND). When false the caller does, as on userspace. */
+  readonly sendsEvents: boolean;
+  /** KVM runs singleshot timers (EVTCHN_SEND with VIRQ_TIMER port known). */
+  readonly runsTimers: boolean;
+  /** Makes `port` pending on `vcpu` by KVM_XEN_HVM_EVTCHN_SEND. Only when {@link sendsEvents}. */
+  send(port: EvtchnPort, vcpu: VcpuId): void;
+  /** Offloads (or, with undefined, takes back) what a guest's EVTCHNOP_send on `port` does. */
+  route(port: EvtchnPort, route: EvtchnRoute | undefined): void;
+  /** Tells KVM where shared_info is now; undefined when nowhere. */
+  setSharedInfo(frame: Gfn | undefined): void;
+  /** Tells KVM which layout, 32 or 64 bit, shared_info has. */
+  setLongMode(longMode: boolean): void;
+  /** Layout that KVM has latched at a hypercall-page write. */
+  longMode(): boolean;
+  /** HVM_PARAM_CALLBACK_IRQ's vector, or 0 for none. */
+  setCallbackVector(vector: Vector): void;
+  /** VIRQ_TIMER's port of `vcpu` (0: none) is kept in shared state; the vCPU's thread pushes it on `syncXen`. */
+}
+
+export interface XenHost {
+  readonly log: Log;
+  /** Set when KVM has Xen support and the `kernel` transport is in use. */
+  readonly kernel: XenKernel | undefined;
+  /** Xen system time: nanoseconds of the guest's clock, the one its vcpu_time_info gives. */
+  systemTimeNs(): number;
+  /** Sets `requests` (VcpuRequest bits) in the vCPU's request word and makes its thread leave KVM_RUN to look at them. */
+  request(vcpu: VcpuId, requests: number): void;
+  /** Edge interrupt `vector` to the LAPIC of `vcpu` (needs EOI). */
+  injectVector(vcpu: VcpuId, vector: Vector): void;
+  /** Level of the callback's interrupt line: a GSI, ORed with what devices drive on it. */
+  setCallbackGsi(gsi: number, level: 0 | 1): void;
+  /** GSI to which pin (0 = INTA) of PCI slot `device` is routed now; undefined when unrouted. */
+  pciIntxGsi(device: number, pin: number): number | undefined;
+  /** Says that `port`, which leads to a back end of ours, was notified by the guest. Coalesces; never blocks. */
+  signalBackend(port: EvtchnPort): void;
+  /**
+   * Makes overlay page `page` (an index into the overlay pages, `xen/overlays.ts`) appear at `frame`, over RAM or not;
+   * false when the host cannot. {@link unmapOverlay} gives the RAM behind it back.
+   */
+  mapOverlay(page: number, frame: Gfn): boolean;
+  unmapOverlay(page: number, frame: Gfn): void;
+  /** Arms the singleshot timer of `vcpu` for `deadlineNs` of system time; Infinity disarms. Fires `Timers.expire`. */
+  armTimer(vcpu: VcpuId, deadlineNs: number): void;
+  /** Level of the emulated line `gsi` as devices drive it now (for PHYSDEVOP_eoi). */
+  gsiLevel(gsi: number): 0 | 1;
+  /** Sleeps the calling vCPU's thread until `wakePoll(vcpu)` or the deadline; returns at once when a request waits. */
+  pollWait(vcpu: VcpuId, deadlineNs: number): void;
+  wakePoll(vcpu: VcpuId): void;
+  /** Gives up the rest of the calling thread's time slice. */
+  yieldThread(): void;
+  /** The guest asked to end. The calling vCPU goes on until the machine stops it. */
+  shutdown(vcpu: VcpuId, reason: ShutdownReason): void;
+  /** Bytes for the hypervisor console: CONSOLEIO_write and the platform device's log port. */
+  consoleWrite(data: Uint8Array): void;
+  /** Guest-physical address where the per-vCPU time page should be kept current, or undefined to stop (userspace only). */
+  setVcpuTime(vcpu: VcpuId, at: Gpa | undefined): void;
+}
