@@ -24,8 +24,11 @@ export type ShutdownReason = "poweroff" | "reboot" | "suspend" | "crash" | "watc
 export type EvtchnRoute =
   /** Sends from the guest raise the port itself on `vcpu` (IPI). */
   | { readonly kind: "port"; readonly vcpu: VcpuId }
-  /** Sends from the guest signal our back end. */
-  | { readonly kind: "backend" };
+  /** Sends from the guest signal our back end, on the thread that `owner` names. */
+  | { readonly kind: "backend"; readonly owner: number };
+
+/** Threads that own back ends: 0 is the device actor, `disk0 + n` the n-th disk's I/O actor. */
+export const BackendOwner = { device: 0, disk0: 1 } as const;
 
 /** KVM's own Xen support, as far as the host has it. Absent on the userspace transport. */
 export interface XenKernel {
@@ -62,8 +65,11 @@ export interface XenHost {
   setCallbackGsi(gsi: number, level: 0 | 1): void;
   /** GSI to which pin (0 = INTA) of PCI slot `device` is routed now; undefined when unrouted. */
   pciIntxGsi(device: number, pin: number): number | undefined;
-  /** Says that `port`, which leads to a back end of ours, was notified by the guest. Coalesces; never blocks. */
-  signalBackend(port: EvtchnPort): void;
+  /**
+   * Says that `port`, which leads to a back end of ours, was notified by the guest. `owner` is what the back end gave when
+   * it bound the port (`BackendOwner`): it names the thread to wake. Coalesces; never blocks.
+   */
+  signalBackend(port: EvtchnPort, owner: number): void;
   /**
    * Makes overlay page `page` (an index into the overlay pages, `xen/overlays.ts`) appear at `frame`, over RAM or not;
    * false when the host cannot. {@link unmapOverlay} gives the RAM behind it back.
