@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { inspect } from "node:util";
 import fc from "fast-check";
 import { resolveConfig } from "../../shared/config.js";
 import type { MachineConfig } from "../../shared/config.js";
@@ -178,7 +179,7 @@ describe("resolveConfig()", () => {
     [{ boot: BOOT, name: "n".repeat(256) }, /^name: is longer than 255 characters$/],
   ];
   for (const [input, line] of refused) {
-    it(`refuses ${String(JSON.stringify(input)).slice(0, 90)}`, () => {
+    it(`refuses ${inspect(input, { breakLength: Infinity }).slice(0, 90)}`, () => {
       assert.match(refusal(input), line);
     });
   }
