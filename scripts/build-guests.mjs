@@ -1,0 +1,171 @@
+#!/usr/bin/env node
+/**
+ * Builds our freestanding guests with the system's gcc and binutils: guests/** -> guests/build/*.
+ * Each output remembers the digest of everything that made it, so an unchanged one is not built again.
+ */
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { basename, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+const GUESTS = fileURLToPath(new URL("../guests", import.meta.url));
+const OUTPUT = join(GUESTS, "build");
+
+/** General registers only: our guests save no vector state. Fixed addresses below 2 GiB: no relocation. */
+const COMPILE = [
+  "-std=gnu11",
+  "-O2",
+  "-Wall",
+  "-Wextra",
+  "-ffreestanding",
+  "-fno-pic",
+  "-fno-pie",
+  "-fno-stack-protector",
+  "-fno-asynchronous-unwind-tables",
+  "-fno-tree-loop-distribute-patterns",
+  "-fcf-protection=none",
+  "-m64",
+  "-mno-red-zone",
+  "-mgeneral-regs-only",
+  "-mcmodel=small",
+];
+const LINK = [
+  "-nostdlib",
+  "-static",
+  "-no-pie",
+  "-m64",
+  "-Wl,--build-id=none",
+  "-Wl,-z,noexecstack",
+  "-Wl,-z,max-page-size=4096",
+];
+
+/** Boot code alone: for guests in assembly. */
+const BARE = [];
+/** What a guest in C stands on. */
+const LIB = ["boot.S", "start.c", "string.c", "format.c", "console.c", "hypercall.c"].map((file) => `lib/${file}`);
+
+/** Every output and what it is made of; `dir` stands for all its sources. */
+const IMAGES = [
+  { name: "hello.elf", kind: "pvh", lib: LIB, sources: ["hello/main.c"] },
+  { name: "hello.multiboot.elf", kind: "multiboot", lib: LIB, sources: ["hello/main.c"] },
+  { name: "triple-fault.elf", kind: "pvh", lib: BARE, sources: ["triple-fault/main.S"] },
+  { name: "spin.elf", kind: "pvh", lib: BARE, sources: ["spin/main.S"] },
+  { name: "firmware.bin", kind: "flat", lib: BARE, sources: ["bench/firmware.S"] },
+  { name: "kvm-loop", kind: "host", lib: BARE, sources: ["bench/kvm-loop.c"] },
+];
+
+class BuildError extends Error {}
+
+async function tool(command, args) {
+  try {
+    return await run(command, args, { maxBuffer: 16 << 20 });
+  } catch (cause) {
+    if (cause.code === "ENOENT") {
+      throw new BuildError(
+        `Cannot build the guests: ${command} is not installed; run: apt-get install gcc binutils libc6-dev`,
+      );
+    }
+    throw new BuildError(`Cannot build the guests: ${command} failed:\n${cause.stderr ?? cause.message}`);
+  }
+}
+
+async function sourcesOf(image) {
+  if (image.directory === undefined) return image.sources;
+  const files = await readdir(join(GUESTS, image.directory));
+  return files
+    .filter((file) => /\.[cS]$/.test(file))
+    .sort()
+    .map((file) => `${image.directory}/${file}`);
+}
+
+/** Digest of every file that could matter: headers are not traced one by one, as all together are small. */
+async function digestOf(image, sources, compiler) {
+  const hash = createHash("sha256").update(JSON.stringify([image, sources, COMPILE, LINK, compiler]));
+  hash.update(await readFile(fileURLToPath(import.meta.url)));
+  const headers = [];
+  for (const directory of new Set(["lib", ...sources.map((file) => file.split("/")[0])])) {
+    const files = await readdir(join(GUESTS, directory));
+    headers.push(...files.filter((file) => /\.(h|ld|S)$/.test(file)).map((file) => `${directory}/${file}`));
+  }
+  for (const file of [...new Set([...headers, ...image.lib, ...sources])].sort()) {
+    hash.update(file).update(await readFile(join(GUESTS, file)));
+  }
+  return hash.digest("hex");
+}
+
+async function compile(source, work) {
+  const object = join(work, `${source.replaceAll("/", "-")}.o`);
+  await tool("gcc", [...COMPILE, "-c", join(GUESTS, source), "-o", object]);
+  return object;
+}
+
+async function link(image, sources, work) {
+  const out = join(work, image.name);
+  if (image.kind === "host") {
+    await tool("gcc", [
+      "-std=gnu11",
+      "-O2",
+      "-Wall",
+      "-Wextra",
+      ...sources.map((file) => join(GUESTS, file)),
+      "-o",
+      out,
+    ]);
+    return out;
+  }
+  const header = { pvh: ["lib/pvh-note.S"], multiboot: ["lib/multiboot-header.S"], flat: [] }[image.kind];
+  const objects = [];
+  for (const source of [...header, ...image.lib, ...sources]) objects.push(await compile(source, work));
+  if (image.kind === "flat") {
+    await tool("objcopy", ["-O", "binary", "-j", ".text", objects[0], out]);
+    return out;
+  }
+  await tool("gcc", [...LINK, "-T", join(GUESTS, "lib/guest.ld"), ...objects, "-o", out]);
+  // Multiboot loaders take 32-bit ELF files only; the code inside is the same.
+  if (image.kind === "multiboot") await tool("objcopy", ["-O", "elf32-i386", out]);
+  return out;
+}
+
+async function build(image, compiler, log) {
+  const sources = await sourcesOf(image);
+  const stamp = join(OUTPUT, `.${image.name}.digest`);
+  const target = join(OUTPUT, image.name);
+  const digest = await digestOf(image, sources, compiler);
+  const built = await Promise.all([stamp, target].map((file) => readFile(file).catch(() => undefined)));
+  if (built[1] !== undefined && built[0]?.toString() === digest) return;
+  const work = await mkdtemp(join(OUTPUT, ".work-"));
+  try {
+    const out = await link(image, sources, work);
+    await rename(out, target); // in one step: another build may run beside this one
+    await writeFile(stamp, digest);
+    log(`built ${relative(join(GUESTS, ".."), target)}`);
+  } catch (error) {
+    if (image.kind !== "host") throw error;
+    // Only the benchmark's C column needs it, and it needs the C library's headers, which the guests do not.
+    log(`not built: ${image.name} (${error.message.trim().split("\n").at(-1)})`);
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** Brings guests/build up to date; `names` picks some images, default all. */
+export async function buildGuests({ log = console.log, names = [] } = {}) {
+  await mkdir(OUTPUT, { recursive: true });
+  const compiler = (await tool("gcc", ["--version"])).stdout.split("\n")[0];
+  for (const image of IMAGES) {
+    if (names.length === 0 || names.includes(image.name)) await build(image, compiler, log);
+  }
+}
+
+if (process.argv[1] !== undefined && basename(process.argv[1]) === "build-guests.mjs") {
+  try {
+    await buildGuests({ names: process.argv.slice(2) });
+  } catch (error) {
+    if (!(error instanceof BuildError)) throw error;
+    console.error(error.message);
+    process.exitCode = 1;
+  }
+}
