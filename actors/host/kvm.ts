@@ -1,0 +1,292 @@
+/**
+ * Typed KVM: the system, a VM and a vCPU, each a thin object over a file descriptor.
+ *
+ * Arguments are built in a `Scratch` of the calling thread, in shared memory, and passed by address. A VM object may be
+ * made in any thread from the descriptor; vCPU ioctls belong to the vCPU's own thread. [KVM] as in kvm-abi.ts.
+ */
+import { VmmError } from "../../shared/errors.js";
+import * as abi from "./kvm-abi.js";
+import { KVM, KvmCap } from "./kvm-abi.js";
+import type { KvmCapName, KvmRequest } from "./kvm-abi.js";
+import { checked, ERRNO, SYS } from "./libc.js";
+import type { Libc } from "./libc.js";
+import type { HostMemory } from "./host-memory.js";
+
+const O_RDWR_CLOEXEC = 0o2000002;
+
+/** A thread's own piece of shared memory, for arguments of system calls. */
+export class Scratch {
+  readonly memory: HostMemory;
+  readonly #end: number;
+  #next: number;
+
+  constructor(memory: HostMemory, offset: number, length: number) {
+    this.memory = memory;
+    this.#next = offset;
+    this.#end = offset + length;
+  }
+
+  /** Offset of `size` bytes, for as long as the thread lives. */
+  take(size: number, alignment = 8): number {
+    const offset = Math.ceil(this.#next / alignment) * alignment;
+    if (offset + size > this.#end) throw new RangeError(`Cannot take ${size} bytes of scratch memory: none are left`);
+    this.#next = offset + size;
+    return offset;
+  }
+}
+
+export class KvmDevice {
+  readonly #libc: Libc;
+  readonly fd: number;
+
+  constructor(libc: Libc, fd: number) {
+    this.#libc = libc;
+    this.fd = fd;
+  }
+
+  ioctl(request: KvmRequest, argument: number): number {
+    return this.#libc.syscall(SYS.ioctl, this.fd, KVM[request], argument);
+  }
+
+  /** @throws VmmError HOST_SYSCALL saying that we could not `what` */
+  must(request: KvmRequest, argument: number, what: string): number {
+    return checked(`KVM_${request}`, this.ioctl(request, argument), what);
+  }
+
+  /** What KVM_CHECK_EXTENSION says: 0 where the host lacks it. */
+  capability(name: KvmCapName): number {
+    return Math.max(0, this.ioctl("CHECK_EXTENSION", KvmCap[name]));
+  }
+
+  close(): void {
+    this.#libc.syscall(SYS.close, this.fd);
+  }
+}
+
+/** What every machine needs of the host, and since when Linux has it. */
+const REQUIRED: readonly (readonly [KvmCapName, string])[] = [
+  ["USER_MEMORY", "2.6.22"],
+  ["SPLIT_IRQCHIP", "4.4"],
+  ["IMMEDIATE_EXIT", "4.11"],
+  ["SIGNAL_MSI", "3.5"],
+  ["SYNC_REGS", "4.17"],
+  ["VCPU_EVENTS", "2.6.33"],
+  ["X86_USER_SPACE_MSR", "5.10"],
+  ["X86_MSR_FILTER", "5.10"],
+];
+
+/**
+ * Opens /dev/kvm and checks that it has what we need.
+ *
+ * @throws VmmError HOST_UNSUPPORTED with one line that says what is missing
+ */
+export function openKvm(libc: Libc, scratch: Scratch): KvmDevice {
+  const path = Buffer.from(scratch.memory.buffer, scratch.take(16), 16);
+  path.write("/dev/kvm\0");
+  const fd = libc.syscall(SYS.open, scratch.memory.hva + path.byteOffset, O_RDWR_CLOEXEC);
+  if (fd < 0) throw new VmmError("HOST_UNSUPPORTED", `Cannot open /dev/kvm: ${kvmHint(-fd)}`, { errno: -fd });
+  const kvm = new KvmDevice(libc, fd);
+  try {
+    const version = kvm.ioctl("GET_API_VERSION", 0);
+    if (version !== abi.KVM_API_VERSION) {
+      throw new VmmError("HOST_UNSUPPORTED", `Cannot use this KVM: API version ${version}, not ${abi.KVM_API_VERSION}`);
+    }
+    for (const [name, since] of REQUIRED) {
+      if (kvm.capability(name) === 0) {
+        throw new VmmError(
+          "HOST_UNSUPPORTED",
+          `Cannot use this KVM: KVM_CAP_${name} is missing (Linux ${since} has it)`,
+        );
+      }
+    }
+  } catch (error) {
+    kvm.close();
+    throw error;
+  }
+  return kvm;
+}
+
+function kvmHint(errno: number): string {
+  switch (errno) {
+    case ERRNO.ENOENT:
+      return "it does not exist; load kvm_intel or kvm_amd and enable virtualization in the firmware";
+    case ERRNO.EACCES:
+    case ERRNO.EPERM:
+      return "permission denied; run as root or join the group kvm";
+    case ERRNO.ENODEV:
+    case ERRNO.ENXIO:
+      return "the processor or the kernel has no virtualization";
+    case ERRNO.EBUSY:
+      return "another hypervisor has the processor's virtualization";
+    default:
+      return `errno ${errno}`;
+  }
+}
+
+/** Number of IOAPIC pins whose EOIs KVM reports (KVM_CAP_SPLIT_IRQCHIP). */
+export const IOAPIC_PINS = 24;
+
+export class Vm extends KvmDevice {
+  readonly #fast: Libc["fast"];
+  readonly #hva: number;
+  readonly #buffer: SharedArrayBuffer;
+  readonly #msi;
+  readonly #msiAt: number;
+  readonly #clock;
+  readonly #clockAt: number;
+  readonly #argument: number;
+
+  constructor(libc: Libc, fd: number, scratch: Scratch) {
+    super(libc, fd);
+    this.#fast = libc.fast;
+    this.#hva = scratch.memory.hva;
+    this.#buffer = scratch.memory.buffer;
+    this.#msiAt = scratch.take(abi.kvmMsi.size);
+    this.#msi = abi.kvmMsi.view(this.#buffer).at(this.#msiAt);
+    this.#clockAt = scratch.take(abi.kvmClockData.size);
+    this.#clock = abi.kvmClockData.view(this.#buffer).at(this.#clockAt);
+    this.#argument = scratch.take(2048);
+    this.#msi.flags = 0;
+  }
+
+  static create(libc: Libc, kvm: KvmDevice, scratch: Scratch): Vm {
+    return new Vm(libc, kvm.must("CREATE_VM", 0, "create a virtual machine"), scratch);
+  }
+
+  enableCap(name: KvmCapName, arg0: number): void {
+    const view = abi.kvmEnableCap.view(this.#buffer).at(this.#zeroed(abi.kvmEnableCap.size));
+    view.cap = KvmCap[name];
+    view.arg0 = arg0;
+    this.must("ENABLE_CAP", this.#hva + this.#argument, `enable KVM_CAP_${name}`);
+  }
+
+  /** Maps `size` bytes at `hva` to the guest at `guestAddress`; size 0 deletes the slot. Returns 0 or -errno. */
+  setMemoryRegion(slot: number, guestAddress: number, size: number, hva: number): number {
+    const view = abi.kvmUserspaceMemoryRegion.view(this.#buffer).at(this.#zeroed(abi.kvmUserspaceMemoryRegion.size));
+    view.slot = slot;
+    view.guestPhysAddr = guestAddress;
+    view.memorySize = size;
+    view.userspaceAddr = hva;
+    return this.ioctl("SET_USER_MEMORY_REGION", this.#hva + this.#argument);
+  }
+
+  /** KVM_SET_IDENTITY_MAP_ADDR takes a pointer to the address. */
+  setIdentityMap(guestAddress: number): void {
+    new DataView(this.#buffer).setBigUint64(this.#zeroed(8), BigInt(guestAddress), true);
+    this.must("SET_IDENTITY_MAP_ADDR", this.#hva + this.#argument, "place KVM's identity map");
+  }
+
+  /** Sends an MSI; from any thread. 1: delivered, 0: blocked by the guest, negative: -errno. */
+  signalMsi(addressLo: number, addressHi: number, data: number): number {
+    this.#msi.addressLo = addressLo;
+    this.#msi.addressHi = addressHi;
+    this.#msi.data = data;
+    return this.#fast(SYS.ioctl, this.fd, KVM.SIGNAL_MSI, this.#hva + this.#msiAt);
+  }
+
+  /** The guest's kvmclock, in nanoseconds. */
+  clockNs(): number {
+    this.#fast(SYS.ioctl, this.fd, KVM.GET_CLOCK, this.#hva + this.#clockAt);
+    return this.#clock.clock;
+  }
+
+  setClockNs(clock: number): void {
+    const view = abi.kvmClockData.view(this.#buffer).at(this.#zeroed(abi.kvmClockData.size));
+    view.clock = clock;
+    this.must("SET_CLOCK", this.#hva + this.#argument, "set the guest's clock");
+  }
+
+  /**
+   * Tells KVM the MSI behind each IOAPIC pin, so that it reports the EOIs of level-triggered ones; `routes` come as
+   * address-low, address-high, data triples, one for each pin, zero data meaning none.
+   */
+  setIoapicRoutes(routes: Uint32Array): void {
+    const size = abi.KVM_IRQ_ROUTING_HEADER + IOAPIC_PINS * abi.kvmIrqRoutingMsi.size;
+    const at = this.#zeroed(size);
+    const view = abi.kvmIrqRoutingMsi.view(this.#buffer);
+    let count = 0;
+    for (let pin = 0; pin < IOAPIC_PINS; pin++) {
+      const data = routes[pin * 3 + 2] ?? 0;
+      if (data === 0) continue;
+      view.at(at + abi.KVM_IRQ_ROUTING_HEADER + count++ * abi.kvmIrqRoutingMsi.size);
+      view.gsi = pin;
+      view.type = abi.KVM_IRQ_ROUTING_MSI;
+      view.addressLo = routes[pin * 3] ?? 0;
+      view.addressHi = routes[pin * 3 + 1] ?? 0;
+      view.data = data;
+    }
+    new DataView(this.#buffer).setUint32(at, count, true);
+    this.must("SET_GSI_ROUTING", this.#hva + at, "set interrupt routes");
+  }
+
+  /**
+   * Makes guest writes to the MSR `index` exit to us (KVM_EXIT_X86_WRMSR), all others stay KVM's.
+   */
+  filterMsrWrites(index: number): void {
+    const bitmap = this.#argument + abi.KVM_MSR_FILTER.size;
+    const at = this.#zeroed(abi.KVM_MSR_FILTER.size + 8);
+    const range = abi.kvmMsrFilterRange.view(this.#buffer).at(at + abi.KVM_MSR_FILTER.ranges);
+    // Bit 0 clear: denied to KVM, so it comes to us. Flags 0 of the filter: everything outside the range is allowed.
+    range.flags = abi.KVM_MSR_FILTER.write;
+    range.nmsrs = 1;
+    range.base = index;
+    range.bitmap = this.#hva + bitmap;
+    this.must("X86_SET_MSR_FILTER", this.#hva + at, `filter MSR 0x${index.toString(16)}`);
+  }
+
+  xenHvmConfig(flags: number, msr: number): void {
+    const view = abi.kvmXenHvmConfig.view(this.#buffer).at(this.#zeroed(abi.kvmXenHvmConfig.size));
+    view.flags = flags;
+    view.msr = msr;
+    this.must("XEN_HVM_CONFIG", this.#hva + this.#argument, "turn on KVM's Xen support");
+  }
+
+  /** Sets a VM-wide Xen attribute; 0 or -errno. */
+  xenSetAttr(type: number, value: number): number {
+    const view = abi.kvmXenHvmAttr.view(this.#buffer).at(this.#zeroed(abi.kvmXenHvmAttr.size));
+    view.type = type;
+    view.value = value;
+    return this.#fast(SYS.ioctl, this.fd, KVM.XEN_HVM_SET_ATTR, this.#hva + this.#argument);
+  }
+
+  /** Reads a VM-wide Xen attribute. */
+  xenGetAttr(type: number): number {
+    const view = abi.kvmXenHvmAttr.view(this.#buffer).at(this.#zeroed(abi.kvmXenHvmAttr.size));
+    view.type = type;
+    this.must("XEN_HVM_GET_ATTR", this.#hva + this.#argument, `read Xen attribute ${type}`);
+    return view.value;
+  }
+
+  /** Offloads what a guest's EVTCHNOP_send on a port does; 0 or -errno. */
+  xenRouteEvtchn(route: {
+    readonly sendPort: number;
+    readonly type: number;
+    readonly flags: number;
+    readonly port: number;
+    readonly vcpuOrFd: number;
+  }): number {
+    const view = abi.kvmXenHvmAttrEvtchn.view(this.#buffer).at(this.#zeroed(abi.kvmXenHvmAttrEvtchn.size));
+    view.type = abi.KvmXenAttr.EVTCHN;
+    view.sendPort = route.sendPort;
+    view.evtchnType = route.type;
+    view.flags = route.flags;
+    view.port = route.port;
+    view.vcpuOrFd = route.vcpuOrFd;
+    view.priority = route.port === 0 ? 0 : abi.KVM_IRQ_ROUTING_XEN_EVTCHN_PRIO_2LEVEL;
+    return this.#fast(SYS.ioctl, this.fd, KVM.XEN_HVM_SET_ATTR, this.#hva + this.#argument);
+  }
+
+  /** Raises an event channel; `apicId` names the vCPU. 0 or -errno (-ENOTCONN: masked). */
+  xenSendEvtchn(port: number, apicId: number): number {
+    const view = abi.kvmXenEvtchn.view(this.#buffer).at(this.#argument);
+    view.port = port;
+    view.vcpu = apicId;
+    view.priority = abi.KVM_IRQ_ROUTING_XEN_EVTCHN_PRIO_2LEVEL;
+    return this.#fast(SYS.ioctl, this.fd, KVM.XEN_HVM_EVTCHN_SEND, this.#hva + this.#argument);
+  }
+
+  #zeroed(size: number): number {
+    new Uint8Array(this.#buffer, this.#argument, size).fill(0);
+    return this.#argument;
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * The one door to the host's C library: system calls by number, through a foreign-function binding.
+ *
+ * Every argument is an integer: structs live in shared memory whose address we know (host-memory.ts), so no call
+ * marshals anything. Two bindings: ffi-rs for everything, and koffi, when installed, for the calls that a running guest
+ * causes, as it is twenty times faster (docs/performance.md). `XENOLITH_FFI=ffi-rs` or `=koffi` forces one for all.
+ *
+ * ffi-rs keeps its symbols in a table that all threads share without a lock: `openLibc()` on the main thread resolves
+ * the two that we use, before any worker starts.
+ */
+import { createRequire } from "node:module";
+import { VmmError } from "../../shared/errors.js";
+import { errnoName, ERRNO, HINTS, SYS } from "./syscalls.js";
+import type { SyscallName } from "./syscalls.js";
+
+/** Returns the call's result, or -errno. Arguments are integers up to 2^53. */
+export type Syscall = (nr: number, a?: number, b?: number, c?: number, d?: number, e?: number, f?: number) => number;
+
+/** One foreign-function library, bound to what we need of libc. */
+interface Binding {
+  readonly name: "ffi-rs" | "koffi";
+  readonly syscall: Syscall;
+  /** Address of the first byte of `buffer`. */
+  addressOf(buffer: Buffer): number;
+}
+
+export interface Libc {
+  /** Which binding serves the calls on the exit path. */
+  readonly fastBinding: "ffi-rs" | "koffi";
+  /** For the calls that happen while a guest runs. */
+  readonly fast: Syscall;
+  /** For set-up and control. */
+  readonly syscall: Syscall;
+  addressOf(buffer: Buffer): number;
+}
+
+const require = createRequire(import.meta.url);
+const LIBRARY = "xenolith-libc";
+
+function bindFfiRs(): Binding {
+  const { DataType, load, open } = require("ffi-rs") as typeof import("ffi-rs");
+  // The empty path is the process itself, which has libc loaded.
+  open({ library: LIBRARY, path: "" });
+  const { I64, I32, U8Array } = DataType;
+  const paramsType = [I64, I64, I64, I64, I64, I64, I64];
+  const paramsValue = [0, 0, 0, 0, 0, 0, 0];
+  const call = { library: LIBRARY, funcName: "syscall", retType: I64, paramsType, paramsValue, errno: true as const };
+  return {
+    name: "ffi-rs",
+    syscall(nr, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0) {
+      paramsValue[0] = nr;
+      paramsValue[1] = a;
+      paramsValue[2] = b;
+      paramsValue[3] = c;
+      paramsValue[4] = d;
+      paramsValue[5] = e;
+      paramsValue[6] = f;
+      const { value, errnoCode } = load(call) as unknown as { readonly value: number; readonly errnoCode: number };
+      return value === -1 ? -errnoCode : value;
+    },
+    addressOf: (buffer) =>
+      // memchr() finds the first byte where it is, at the start: it returns its pointer argument.
+      load({
+        library: LIBRARY,
+        funcName: "memchr",
+        retType: I64,
+        paramsType: [U8Array, I32, I64],
+        paramsValue: [buffer, buffer[0] ?? 0, 1],
+      }) as unknown as number,
+  };
+}
+
+function bindKoffi(): Binding {
+  const koffi = require("koffi") as typeof import("koffi").default;
+  const libc = koffi.load(null);
+  const raw = libc.func("syscall", "long", ["long", "long", "long", "long", "long", "long", "long"]) as (
+    ...args: number[]
+  ) => number;
+  const memchr = libc.func("memchr", "ulong", ["void *", "int", "size_t"]) as (...args: unknown[]) => number;
+  return {
+    name: "koffi",
+    syscall(nr, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0) {
+      const result = raw(nr, a, b, c, d, e, f);
+      return result === -1 ? -koffi.errno() : result;
+    },
+    addressOf: (buffer) => memchr(buffer, buffer[0] ?? 0, 1),
+  };
+}
+
+function tryKoffi(): Binding | undefined {
+  try {
+    return bindKoffi();
+  } catch (cause) {
+    if (process.env["XENOLITH_FFI"] === "koffi") {
+      throw new VmmError("HOST_UNSUPPORTED", "Cannot load koffi, which XENOLITH_FFI asks for", {}, { cause });
+    }
+    return undefined;
+  }
+}
+
+let opened: Libc | undefined;
+
+/** Binds libc in this thread. The first call must come from the main thread, before any worker starts. */
+export function openLibc(): Libc {
+  if (opened !== undefined) return opened;
+  const choice = process.env["XENOLITH_FFI"] ?? "";
+  if (!["", "ffi-rs", "koffi"].includes(choice)) {
+    throw new VmmError("CONFIG", `Cannot use XENOLITH_FFI=${choice}: it must be ffi-rs or koffi`);
+  }
+  const koffi = choice === "ffi-rs" ? undefined : tryKoffi();
+  const base = choice === "koffi" && koffi !== undefined ? koffi : bindFfiRs();
+  const fast = koffi ?? base;
+  // Resolves both symbols in ffi-rs's shared table.
+  base.syscall(SYS.getpid);
+  base.addressOf(Buffer.alloc(1));
+  opened = {
+    fastBinding: fast.name,
+    fast: fast.syscall,
+    syscall: base.syscall,
+    addressOf: (buffer) => base.addressOf(buffer),
+  };
+  return opened;
+}
+
+/** The typed error of a failed call: `what` says what we were doing, `result` is -errno. */
+export function syscallError(name: SyscallName | string, result: number, what: string): VmmError {
+  const errno = -result;
+  const code = errnoName(errno);
+  const hint = HINTS[code];
+  return new VmmError("HOST_SYSCALL", `Cannot ${what}: ${name} failed with ${code}${hint ? ` (${hint})` : ""}`, {
+    syscall: name,
+    errno,
+    code,
+  });
+}
+
+/** `result`, or the typed error when it is one. */
+export function checked(name: SyscallName | string, result: number, what: string): number {
+  if (result < 0) throw syscallError(name, result, what);
+  return result;
+}
+
+export { ERRNO, SYS };

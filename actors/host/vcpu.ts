@@ -1,0 +1,190 @@
+/** One KVM vCPU, for use on its own thread only: KVM takes the vCPU's mutex for every call. */
+import * as abi from "./kvm-abi.js";
+import { KVM } from "./kvm-abi.js";
+import { INTERRUPTED, KvmRun } from "./exit.js";
+import type { VmExit } from "./exit.js";
+import { KvmDevice } from "./kvm.js";
+import type { Scratch } from "./kvm.js";
+import { mapFile } from "./host-memory.js";
+import { ERRNO, SYS, syscallError } from "./libc.js";
+import type { Libc } from "./libc.js";
+import { KickSignal } from "./signals.js";
+
+/** One CPUID leaf as KVM takes it. */
+export interface CpuidEntry {
+  readonly function: number;
+  readonly index: number;
+  readonly flags: number;
+  readonly eax: number;
+  readonly ebx: number;
+  readonly ecx: number;
+  readonly edx: number;
+}
+
+export class Vcpu extends KvmDevice {
+  readonly run: KvmRun;
+  readonly #fast: Libc["fast"];
+  readonly #scratch: Scratch;
+  readonly #argument: number;
+  readonly #signal: KickSignal;
+  readonly #regs;
+  readonly #sregs;
+
+  /** Maps the run area at `runOffset` of the scratch's memory. */
+  constructor(libc: Libc, fd: number, scratch: Scratch, runArea: { readonly offset: number; readonly length: number }) {
+    super(libc, fd);
+    this.#fast = libc.fast;
+    this.#scratch = scratch;
+    this.#argument = scratch.take(abi.KVM_CPUID2_HEADER + 256 * abi.kvmCpuidEntry.size);
+    mapFile(libc, scratch.memory, { ...runArea, fd, fileOffset: 0, what: "map the vCPU's run area" });
+    this.run = new KvmRun(scratch.memory.buffer, runArea.offset, runArea.length);
+    this.#regs = abi.kvmRegs.view(scratch.memory.buffer);
+    this.#sregs = abi.kvmSregs.view(scratch.memory.buffer);
+    this.#signal = new KickSignal(libc, scratch);
+    this.#setSignalMask();
+  }
+
+  /**
+   * Runs the guest until something needs us.
+   *
+   * @throws VmmError HOST_SYSCALL when KVM_RUN fails for another reason than a kick
+   */
+  enter(): VmExit {
+    const result = this.#fast(SYS.ioctl, this.fd, KVM.RUN, 0);
+    if (result >= 0) return this.run.decode();
+    if (result === -ERRNO.EINTR || result === -ERRNO.EAGAIN) {
+      this.#signal.consume();
+      return INTERRUPTED;
+    }
+    throw syscallError("KVM_RUN", result, "run the guest");
+  }
+
+  setCpuid(entries: readonly CpuidEntry[]): void {
+    const { buffer, hva } = this.#scratch.memory;
+    const view = abi.kvmCpuidEntry.view(buffer);
+    new DataView(buffer).setBigUint64(this.#argument, BigInt(entries.length), true);
+    let at = this.#argument + abi.KVM_CPUID2_HEADER;
+    for (const entry of entries) {
+      Object.assign(view.at(at), entry);
+      at += abi.kvmCpuidEntry.size;
+    }
+    this.must("SET_CPUID2", hva + this.#argument, "set the guest's CPUID");
+  }
+
+  /** General registers, fetched now: change the view, then call {@link storeRegs}. */
+  fetchRegs(): typeof this.run.regs {
+    this.must("GET_REGS", this.#scratch.memory.hva + this.#argument, "read the vCPU's registers");
+    return this.#regs.at(this.#argument);
+  }
+
+  storeRegs(): void {
+    this.must("SET_REGS", this.#scratch.memory.hva + this.#argument, "set the vCPU's registers");
+  }
+
+  fetchSregs(): typeof this.run.sregs {
+    this.must("GET_SREGS", this.#scratch.memory.hva + this.#argument, "read the vCPU's system registers");
+    return this.#sregs.at(this.#argument);
+  }
+
+  storeSregs(): void {
+    this.must("SET_SREGS", this.#scratch.memory.hva + this.#argument, "set the vCPU's system registers");
+  }
+
+  /** Sets one MSR; false when KVM does not know it. */
+  setMsr(index: number, value: bigint): boolean {
+    const { buffer, hva } = this.#scratch.memory;
+    new DataView(buffer).setBigUint64(this.#argument, 1n, true);
+    const entry = abi.kvmMsrEntry.view(buffer).at(this.#argument + abi.KVM_MSRS_HEADER);
+    entry.index = index;
+    entry.reserved = 0;
+    entry.data = value;
+    return this.ioctl("SET_MSRS", hva + this.#argument) === 1;
+  }
+
+  getMsr(index: number): bigint | undefined {
+    const { buffer, hva } = this.#scratch.memory;
+    new DataView(buffer).setBigUint64(this.#argument, 1n, true);
+    const entry = abi.kvmMsrEntry.view(buffer).at(this.#argument + abi.KVM_MSRS_HEADER);
+    entry.index = index;
+    entry.reserved = 0;
+    return this.ioctl("GET_MSRS", hva + this.#argument) === 1 ? entry.data : undefined;
+  }
+
+  /** KVM_MP_STATE_*: 0 runnable, 1 waits for INIT, 3 halted. */
+  setMpState(state: number): void {
+    const { buffer, hva } = this.#scratch.memory;
+    new DataView(buffer).setUint32(this.#argument, state, true);
+    this.must("SET_MP_STATE", hva + this.#argument, "set the vCPU's run state");
+  }
+
+  getMpState(): number {
+    const { buffer, hva } = this.#scratch.memory;
+    this.must("GET_MP_STATE", hva + this.#argument, "read the vCPU's run state");
+    return new DataView(buffer).getUint32(this.#argument, true);
+  }
+
+  /** Queues an external interrupt, as the 8259 pair's INTA cycle would. */
+  interrupt(vector: number): void {
+    const { buffer, hva } = this.#scratch.memory;
+    new DataView(buffer).setUint32(this.#argument, vector, true);
+    this.#fast(SYS.ioctl, this.fd, KVM.INTERRUPT, hva + this.#argument);
+  }
+
+  /** Injects `vector` past the LAPIC (no EOI will come); false when an event is already on its way in. */
+  injectPastLapic(vector: number): boolean {
+    const { buffer, hva } = this.#scratch.memory;
+    this.must("GET_VCPU_EVENTS", hva + this.#argument, "read the vCPU's events");
+    const events = abi.kvmVcpuEvents.view(buffer).at(this.#argument);
+    if (events.interruptInjected !== 0 || events.exceptionInjected !== 0 || events.interruptShadow !== 0) return false;
+    events.interruptInjected = 1;
+    events.interruptNr = vector;
+    events.interruptSoft = 0;
+    events.flags = 0;
+    this.must("SET_VCPU_EVENTS", hva + this.#argument, "inject an interrupt");
+    return true;
+  }
+
+  /** The local APIC's register page, copied out. */
+  getLapic(): Uint8Array {
+    const { buffer, hva } = this.#scratch.memory;
+    this.must("GET_LAPIC", hva + this.#argument, "read the local APIC");
+    return new Uint8Array(buffer, this.#argument, 1024).slice();
+  }
+
+  setLapic(registers: Uint8Array): void {
+    const { buffer, hva } = this.#scratch.memory;
+    new Uint8Array(buffer, this.#argument, 1024).set(registers);
+    this.must("SET_LAPIC", hva + this.#argument, "set the local APIC");
+  }
+
+  /** Sets a per-vCPU Xen attribute; 0 or -errno. */
+  xenSetAttr(type: number, value: number): number {
+    const { buffer, hva } = this.#scratch.memory;
+    const attr = abi.kvmXenVcpuAttr.view(buffer).at(this.#argument);
+    attr.type = type;
+    attr.value = value;
+    return this.#fast(SYS.ioctl, this.fd, KVM.XEN_VCPU_SET_ATTR, hva + this.#argument);
+  }
+
+  /** Tells KVM VIRQ_TIMER's port, and arms the timer when `expiresNs` is not 0. */
+  xenSetTimer(port: number, expiresNs: number): number {
+    const { buffer, hva } = this.#scratch.memory;
+    const attr = abi.kvmXenVcpuAttrTimer.view(buffer).at(this.#argument);
+    attr.type = abi.KvmXenVcpuAttr.TIMER;
+    attr.port = port;
+    attr.priority = abi.KVM_IRQ_ROUTING_XEN_EVTCHN_PRIO_2LEVEL;
+    attr.expiresNs = expiresNs;
+    return this.#fast(SYS.ioctl, this.fd, KVM.XEN_VCPU_SET_ATTR, hva + this.#argument);
+  }
+
+  #setSignalMask(): void {
+    const { buffer, hva } = this.#scratch.memory;
+    const [low, high] = this.#signal.block();
+    const view = new DataView(buffer);
+    // struct kvm_signal_mask: a length of 8, then the kernel's sigset_t.
+    view.setUint32(this.#argument, 8, true);
+    view.setUint32(this.#argument + 4, low, true);
+    view.setUint32(this.#argument + 8, high, true);
+    this.must("SET_SIGNAL_MASK", hva + this.#argument, "set the signal mask of KVM_RUN");
+  }
+}
