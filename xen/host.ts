@@ -48,6 +48,8 @@ export interface XenKernel {
   longMode(): boolean;
   /** HVM_PARAM_CALLBACK_IRQ's vector, or 0 for none. */
   setCallbackVector(vector: Vector): void;
+  /** VMASST_TYPE_runstate_update_flag: whether KVM marks its updates of runstate areas. False when it cannot. */
+  setRunstateUpdateFlag(enabled: boolean): boolean;
   /** VIRQ_TIMER's port of `vcpu` (0: none) is kept in shared state; the vCPU's thread pushes it on `syncXen`. */
 }
 
@@ -57,6 +59,8 @@ export interface XenHost {
   readonly kernel: XenKernel | undefined;
   /** Xen system time: nanoseconds of the guest's clock, the one its vcpu_time_info gives. */
   systemTimeNs(): number;
+  /** Nanoseconds since 1970 (UTC) at this moment, to within a microsecond: what the guest's wallclock starts from. */
+  wallTimeNs(): number;
   /** Sets `requests` (VcpuRequest bits) in the vCPU's request word and makes its thread leave KVM_RUN to look at them. */
   request(vcpu: VcpuId, requests: number): void;
   /** Edge interrupt `vector` to the LAPIC of `vcpu` (needs EOI). */
@@ -80,7 +84,10 @@ export interface XenHost {
   armTimer(vcpu: VcpuId, deadlineNs: number): void;
   /** Level of the emulated line `gsi` as devices drive it now (for PHYSDEVOP_eoi). */
   gsiLevel(gsi: number): 0 | 1;
-  /** Sleeps the calling vCPU's thread until `wakePoll(vcpu)` or the deadline; returns at once when a request waits. */
+  /**
+   * Sleeps the calling vCPU's thread until `wakePoll(vcpu)` or the deadline (system time); returns at once when a request
+   * waits, or a `wakePoll` that came since the last wait.
+   */
   pollWait(vcpu: VcpuId, deadlineNs: number): void;
   wakePoll(vcpu: VcpuId): void;
   /** Gives up the rest of the calling thread's time slice. */
