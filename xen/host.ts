@@ -15,6 +15,8 @@ export const VcpuRequest = {
   extInt: 1 << 2,
   /** Lifecycle: pause, reset or stop; the mailbox says which. */
   control: 1 << 3,
+  /** The level of the callback's interrupt line changed: vCPU 0 drives it. */
+  callback: 1 << 4,
 } as const;
 
 /** Why a guest ends its life, `SHUTDOWN_*` of sched.h. */
