@@ -46,6 +46,13 @@ const LINK = [
 const BARE = [];
 /** What a guest in C stands on. */
 const LIB = ["boot.S", "start.c", "string.c", "format.c", "console.c", "hypercall.c"].map((file) => `lib/${file}`);
+/** Interrupts, event channels and more CPUs on top of that. */
+const SMP = [
+  ...LIB,
+  ...["vectors.S", "trampoline.S", "idt.c", "apic.c", "acpi.c", "smp.c", "events.c", "clock.c", "setup.c"].map(
+    (file) => `lib/${file}`,
+  ),
+];
 
 /** Every output and what it is made of; `dir` stands for all its sources. */
 const IMAGES = [
@@ -53,6 +60,7 @@ const IMAGES = [
   { name: "hello.multiboot.elf", kind: "multiboot", lib: LIB, sources: ["hello/main.c"] },
   { name: "triple-fault.elf", kind: "pvh", lib: BARE, sources: ["triple-fault/main.S"] },
   { name: "spin.elf", kind: "pvh", lib: BARE, sources: ["spin/main.S"] },
+  { name: "bench.elf", kind: "pvh", lib: SMP, sources: ["bench/main.c"] },
   { name: "firmware.bin", kind: "flat", lib: BARE, sources: ["bench/firmware.S"] },
   { name: "kvm-loop", kind: "host", lib: BARE, sources: ["bench/kvm-loop.c"] },
 ];

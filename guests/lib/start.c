@@ -3,19 +3,27 @@
 #include "string.h"
 #include "x86.h"
 
+/* The loader's own copy may lie where application processors are to start. */
+static char command_line[2048];
+
+static void copy_command_line(u64 address) {
+  const char *from = pointer_to(address);
+  for (size_t i = 0; i < sizeof command_line - 1 && from[i] != 0; i++) command_line[i] = from[i];
+}
+
 void start(u32 magic, u32 info);
 
 void start(u32 magic, u32 info) {
-  struct boot_info boot = { .protocol = BOOT_UNKNOWN, .command_line = "" };
+  struct boot_info boot = { .protocol = BOOT_UNKNOWN, .command_line = command_line };
   const struct start_info *pvh = pointer_to(info);
   const struct multiboot_info *multiboot = pointer_to(info);
   if (magic == MULTIBOOT_BOOT_MAGIC) {
     boot.protocol = BOOT_MULTIBOOT;
-    if (multiboot->flags & MULTIBOOT_INFO_CMDLINE) boot.command_line = pointer_to(multiboot->cmdline);
+    if (multiboot->flags & MULTIBOOT_INFO_CMDLINE) copy_command_line(multiboot->cmdline);
     boot.modules = multiboot->mods_count;
   } else if (info != 0 && pvh->magic == PVH_START_MAGIC) {
     boot.protocol = BOOT_PVH;
-    if (pvh->cmdline_paddr != 0) boot.command_line = pointer_to(pvh->cmdline_paddr);
+    if (pvh->cmdline_paddr != 0) copy_command_line(pvh->cmdline_paddr);
     boot.rsdp = pvh->rsdp_paddr;
     boot.modules = pvh->nr_modules;
   }

@@ -1,0 +1,47 @@
+/* Event channels: shared_info, the upcall, and what happens on each port. */
+#ifndef GUEST_EVENTS_H
+#define GUEST_EVENTS_H
+
+#include "hypercall.h"
+#include "smp.h"
+
+struct event_port {
+  /* Called with interrupts off, on the CPU that the port is bound to. May be NULL. */
+  void (*handler)(evtchn_port_t port, void *argument);
+  void *argument;
+  /* Events taken. */
+  volatile u32 count;
+  /* CPU index that took the last one. */
+  volatile u32 cpu;
+};
+extern struct event_port event_ports[EVTCHN_2L_NR_CHANNELS];
+extern struct shared_info *shared_info;
+
+/* Upcalls taken through each way, all CPUs together. */
+extern volatile u32 upcalls_by_vector[256];
+
+/* Maps shared_info at `page` (identity-mapped), masks every port and gives the boot CPU its vcpu_info in it. */
+long events_map_shared_info(struct shared_info *page);
+/* Installs the handlers of the three upcall vectors. */
+void events_init(void);
+/* Moves this CPU's vcpu_info into a place of its own and asks for VECTOR_UPCALL. 0, or Xen's error. */
+long events_init_cpu(struct cpu *cpu);
+
+/* Takes everything that is pending for this CPU. */
+void events_upcall(void);
+
+/* Calls `handler` (or only counts, when NULL) for `port`, and unmasks it. */
+void event_listen(evtchn_port_t port, void (*handler)(evtchn_port_t port, void *argument), void *argument);
+/* Masks and closes the port, and forgets its handler and count. */
+long event_close(evtchn_port_t port);
+
+bool event_pending(evtchn_port_t port);
+bool event_masked(evtchn_port_t port);
+void event_mask(evtchn_port_t port);
+void event_clear(evtchn_port_t port);
+
+/* 0 on failure, with Xen's answer in *result (which may be NULL). */
+evtchn_port_t bind_ipi(u32 vcpu, long *result);
+evtchn_port_t bind_virq(u32 virq, u32 vcpu, long *result);
+
+#endif
