@@ -37,6 +37,12 @@ export interface DiskAttachment {
   readonly vdev: Vdev;
 }
 
+/**
+ * The console streams of a machine: a serial port or the PV console whose device is of kind "stream", the debug console,
+ * and the text that the guest writes to Xen's own console (output only, made printable).
+ */
+export type StreamName = "serial0" | "serial1" | "serial2" | "serial3" | "xen-console" | "debugcon" | "xen-log";
+
 export type ChardevConfig = Parsed["xenConsole"];
 export type AccelConfig = Parsed["accel"];
 export type CpuConfig = Parsed["cpu"];
@@ -75,8 +81,8 @@ function checkAccel(accel: AccelConfig): void {
   throw configError(
     "accel.irqchip",
     accel.xenVersion === 0
-      ? `must be split: the 8259, the IOAPIC and the 8254 are always emulated here, the local APICs in the kernel`
-      : `must be split with Xen: event channels replace the IOAPIC's pins, which an irqchip in the kernel would not let us do`,
+      ? "must be split: the 8259, the IOAPIC and the 8254 are always emulated here, the local APICs in the kernel"
+      : "must be split with Xen: a guest takes interrupts as event channels, which an IOAPIC in the kernel cannot give it",
   );
 }
 
