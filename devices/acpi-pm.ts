@@ -122,7 +122,7 @@ export class AcpiPm implements Device {
   reset(): void {
     this.#locked(() => {
       this.#words.fill(0);
-      this.#words[W.halfPeriod] = this.#halfPeriods();
+      this.#words[W.halfPeriod] = this.#halfPeriods(this.#host.nowNs());
       this.#update();
     });
   }
@@ -137,9 +137,9 @@ export class AcpiPm implements Device {
   }
 
   /** Raises the timer's interrupt if it is due. Harmless when called early. */
-  expire(): void {
+  expire(nowNs: number): void {
     this.#locked(() => {
-      this.#update();
+      this.#update(nowNs);
     });
   }
 
@@ -180,9 +180,9 @@ export class AcpiPm implements Device {
   #readPm(register: PmRegister): number {
     switch (register) {
       case "pmTmr":
-        return this.#ticks() % (this.#halfPeriod * 2);
+        return ticksAt(this.#host.nowNs()) % (this.#halfPeriod * 2);
       case "pmSts":
-        this.#catchUp();
+        this.#catchUp(this.#host.nowNs());
         return this.#word(W.pmSts);
       case "pmEn":
         return this.#word(W.pmEn);
@@ -196,7 +196,7 @@ export class AcpiPm implements Device {
       case "pmTmr":
         break;
       case "pmSts":
-        this.#catchUp();
+        this.#catchUp(this.#host.nowNs());
         this.#words[W.pmSts] = this.#word(W.pmSts) & ~value;
         this.#update();
         break;
@@ -226,24 +226,20 @@ export class AcpiPm implements Device {
     this.#update();
   }
 
-  #ticks(): number {
-    return Math.floor((this.#host.nowNs() * PM_TIMER_HZ) / NS);
-  }
-
-  #halfPeriods(): number {
-    return Math.floor(this.#ticks() / this.#halfPeriod);
+  #halfPeriods(nowNs: number): number {
+    return Math.floor(ticksAt(nowNs) / this.#halfPeriod);
   }
 
   /** TMR_STS is set whenever the timer's top bit changed. [ACPI] 4.8.3.3 */
-  #catchUp(): void {
-    const halfPeriods = this.#halfPeriods();
+  #catchUp(nowNs: number): void {
+    const halfPeriods = this.#halfPeriods(nowNs);
     if (halfPeriods === this.#word(W.halfPeriod)) return;
     this.#words[W.halfPeriod] = halfPeriods;
     this.#words[W.pmSts] = this.#word(W.pmSts) | Pm1.timer;
   }
 
-  #update(): void {
-    this.#catchUp();
+  #update(nowNs = this.#host.nowNs()): void {
+    this.#catchUp(nowNs);
     const status = this.#word(W.pmSts);
     const enabled = this.#word(W.pmEn);
     const event = (status & enabled) !== 0 || (this.#word(W.gpeSts) & this.#word(W.gpeEn)) !== 0;
@@ -267,4 +263,9 @@ export class AcpiPm implements Device {
       this.#lock.release();
     }
   }
+}
+
+/** The PM timer's free-running count. */
+function ticksAt(nowNs: number): number {
+  return Math.floor((nowNs * PM_TIMER_HZ) / NS);
 }
