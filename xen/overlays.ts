@@ -1,0 +1,166 @@
+/**
+ * Overlay pages: pages of ours (shared_info, grant table frames) that appear at guest frames of the guest's choice, over
+ * RAM or not. Each keeps a permanent alias, through which we read and write it wherever the guest has put it.
+ *
+ * The table page -> frame lies in shared memory under a lock; readers see a generation that changes with every move.
+ */
+import type { SharedArena } from "../shared/arena.js";
+import { PAGE_SIZE, gpaToGfn } from "../shared/brand.js";
+import type { Gfn, Gpa } from "../shared/brand.js";
+import { KVM_IDENTITY_MAP, LAPIC_BASE } from "../shared/layout.js";
+import { Lock } from "../shared/lock.js";
+import { MemoryRegion } from "../shared/memory.js";
+import type { OverlayDirectory } from "../shared/memory.js";
+import type { XenHost } from "./host.js";
+
+export interface OverlayParts {
+  readonly arena: SharedArena;
+  /** Holds the pages, from byte `start`. */
+  readonly buffer: SharedArrayBuffer;
+  readonly start: number;
+  readonly pages: number;
+}
+
+/** The part of {@link XenHost} that shows pages to the guest. */
+export type OverlayHost = Pick<XenHost, "mapOverlay" | "unmapOverlay">;
+
+const UNMAPPED = -1;
+/** Frames are kept in 32 bits, the last value being {@link UNMAPPED}: 16 TiB. */
+const MAX_FRAME = 0xffff_fffe;
+
+export class Overlays implements OverlayDirectory {
+  readonly pages: number;
+  readonly #lock: Lock;
+  readonly #generation: Int32Array<SharedArrayBuffer>;
+  readonly #frames: Int32Array<SharedArrayBuffer>;
+  readonly #buffer: SharedArrayBuffer;
+  readonly #start: number;
+  readonly #aliases: readonly MemoryRegion[];
+  #host: OverlayHost | undefined;
+  /** This thread's view of the table, rebuilt when the generation moves on. */
+  readonly #byFrame = new Map<number, MemoryRegion>();
+  #seen = 0;
+
+  constructor(parts: OverlayParts) {
+    this.pages = parts.pages;
+    this.#lock = new Lock(parts.arena.int32(1));
+    this.#generation = parts.arena.int32(1);
+    this.#frames = parts.arena.int32(parts.pages);
+    this.#buffer = parts.buffer;
+    this.#start = parts.start;
+    this.#aliases = Array.from({ length: parts.pages }, (_, page) => this.#region(page, 0));
+  }
+
+  /** Gives the pages the way to the guest. */
+  connect(host: OverlayHost): void {
+    this.#host = host;
+  }
+
+  /** The page itself, wherever it is mapped: offsets count from its start. */
+  alias(page: number): MemoryRegion {
+    const alias = this.#aliases[page];
+    if (alias === undefined) throw new RangeError(`Cannot use overlay page ${page}: there are ${this.pages}`);
+    return alias;
+  }
+
+  page(frame: Gfn): MemoryRegion | undefined {
+    const generation = Atomics.load(this.#generation, 0);
+    if (generation !== this.#seen) this.#refresh(generation);
+    return this.#byFrame.size === 0 ? undefined : this.#byFrame.get(frame);
+  }
+
+  /** Where `page` appears, or -1 when nowhere. */
+  frameOf(page: number): number {
+    const frame = Atomics.load(this.#frames, page);
+    return frame === UNMAPPED ? UNMAPPED : frame >>> 0;
+  }
+
+  /**
+   * Makes `page` appear at `frame` and nowhere else; a page that was there goes away. False when the frame cannot
+   * be covered.
+   */
+  map(page: number, frame: number): boolean {
+    if (!Number.isInteger(frame) || frame < 0 || frame > MAX_FRAME || isHostFrame(frame)) return false;
+    this.#lock.acquire();
+    try {
+      if (this.frameOf(page) === frame) return true;
+      const evicted = this.#pageAt(frame);
+      if (evicted !== UNMAPPED) this.#remove(evicted);
+      this.#remove(page);
+      if (this.#host?.mapOverlay(page, frame as Gfn) !== true) return false;
+      Atomics.store(this.#frames, page, frame | 0);
+      return true;
+    } finally {
+      Atomics.add(this.#generation, 0, 1);
+      this.#lock.release();
+    }
+  }
+
+  /** Takes `page` away from the guest; what was behind it shows again. */
+  unmap(page: number): void {
+    this.#lock.acquire();
+    try {
+      this.#remove(page);
+    } finally {
+      Atomics.add(this.#generation, 0, 1);
+      this.#lock.release();
+    }
+  }
+
+  /** Takes the page at `frame` away; -1 when there was none, else its number. */
+  unmapFrame(frame: number): number {
+    this.#lock.acquire();
+    try {
+      const page = this.#pageAt(frame);
+      if (page !== UNMAPPED) this.#remove(page);
+      return page;
+    } finally {
+      Atomics.add(this.#generation, 0, 1);
+      this.#lock.release();
+    }
+  }
+
+  /** No page is mapped and all are zero. */
+  reset(): void {
+    for (let page = 0; page < this.pages; page++) {
+      // The table starts as zeros, which is a frame: only after the first reset does it mean anything.
+      if (Atomics.load(this.#generation, 0) !== 0) this.unmap(page);
+      else Atomics.store(this.#frames, page, UNMAPPED);
+      this.alias(page).bytes.fill(0);
+    }
+    Atomics.add(this.#generation, 0, 1);
+  }
+
+  #remove(page: number): void {
+    const frame = this.frameOf(page);
+    if (frame === UNMAPPED) return;
+    Atomics.store(this.#frames, page, UNMAPPED);
+    this.#host?.unmapOverlay(page, frame as Gfn);
+  }
+
+  #pageAt(frame: number): number {
+    for (let page = 0; page < this.pages; page++) {
+      if (this.frameOf(page) === frame) return page;
+    }
+    return UNMAPPED;
+  }
+
+  #refresh(generation: number): void {
+    this.#byFrame.clear();
+    for (let page = 0; page < this.pages; page++) {
+      const frame = this.frameOf(page);
+      if (frame !== UNMAPPED) this.#byFrame.set(frame, this.#region(page, frame));
+    }
+    this.#seen = generation;
+  }
+
+  #region(page: number, frame: number): MemoryRegion {
+    return new MemoryRegion((frame * PAGE_SIZE) as Gpa, PAGE_SIZE, this.#buffer, this.#start + page * PAGE_SIZE);
+  }
+}
+
+/** Frames that KVM keeps for itself: the LAPIC's, and what Intel hosts need for real mode (four pages). */
+function isHostFrame(frame: number): boolean {
+  const own = gpaToGfn(KVM_IDENTITY_MAP);
+  return frame === gpaToGfn(LAPIC_BASE) || (frame >= own && frame < own + 4);
+}

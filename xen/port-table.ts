@@ -1,0 +1,109 @@
+/** The event-channel ports of the domain: what each leads to. Words in shared memory, touched under the port lock only. */
+import type { SharedArena } from "../shared/arena.js";
+import type { EvtchnPort } from "../shared/brand.js";
+import { EvtchnStat } from "./abi/event-channel.js";
+import { MAX_PORTS } from "./abi/shared-info.js";
+
+/** What a port is. */
+export const PortState = {
+  free: 0,
+  /** Waits for its remote end; `value` is the remote domain. */
+  unbound: 1,
+  /** Leads to another port of this domain, `value`. */
+  loopback: 2,
+  /** Leads to a back end of ours: `owner` is its thread, `value` is 1 for the store's and the console's port. */
+  backend: 3,
+  /** As {@link backend}, but the guest has closed its end. It can bind again; the number is not given to others. */
+  backendClosed: 4,
+  /** `value` is the physical interrupt, `owner` 1 when the guest means a level-triggered one. */
+  pirq: 5,
+  /** `value` is the virtual interrupt. */
+  virq: 6,
+  ipi: 7,
+} as const;
+export type PortState = (typeof PortState)[keyof typeof PortState];
+
+const STATUS = [
+  EvtchnStat.closed,
+  EvtchnStat.unbound,
+  EvtchnStat.interdomain,
+  EvtchnStat.interdomain,
+  EvtchnStat.closed,
+  EvtchnStat.pirq,
+  EvtchnStat.virq,
+  EvtchnStat.ipi,
+] as const satisfies { readonly [S in PortState]: number };
+
+const STATE = 0;
+const VCPU = 1;
+const VALUE = 2;
+const OWNER = 3;
+const STRIDE = 4;
+
+export class PortTable {
+  readonly #words: Int32Array<SharedArrayBuffer>;
+
+  constructor(arena: SharedArena) {
+    this.#words = arena.int32(MAX_PORTS * STRIDE);
+  }
+
+  state(port: EvtchnPort): PortState {
+    return (this.#words[port * STRIDE + STATE] ?? PortState.free) as PortState;
+  }
+
+  /** As EVTCHNOP_status says it. */
+  status(port: EvtchnPort): number {
+    return STATUS[this.state(port)];
+  }
+
+  vcpu(port: EvtchnPort): number {
+    return this.#words[port * STRIDE + VCPU] ?? 0;
+  }
+
+  value(port: EvtchnPort): number {
+    return this.#words[port * STRIDE + VALUE] ?? 0;
+  }
+
+  owner(port: EvtchnPort): number {
+    return this.#words[port * STRIDE + OWNER] ?? 0;
+  }
+
+  /** Makes `port` what `state` says. Events go to vCPU 0 until told otherwise. */
+  set(port: EvtchnPort, state: PortState, value: number, owner = 0): void {
+    this.#words[port * STRIDE + STATE] = state;
+    this.#words[port * STRIDE + VCPU] = 0;
+    this.#words[port * STRIDE + VALUE] = value;
+    this.#words[port * STRIDE + OWNER] = owner;
+  }
+
+  /** As {@link set}, but the vCPU stays. */
+  change(port: EvtchnPort, state: PortState, value: number, owner = 0): void {
+    const vcpu = this.vcpu(port);
+    this.set(port, state, value, owner);
+    this.setVcpu(port, vcpu);
+  }
+
+  setVcpu(port: EvtchnPort, vcpu: number): void {
+    this.#words[port * STRIDE + VCPU] = vcpu;
+  }
+
+  /** The lowest free port below `limit`, or 0. */
+  findFree(limit: number): EvtchnPort {
+    for (let port = 1; port < limit; port++) {
+      if (this.#words[port * STRIDE + STATE] === PortState.free) return port as EvtchnPort;
+    }
+    return 0 as EvtchnPort;
+  }
+
+  clear(): void {
+    this.#words.fill(0);
+  }
+
+  save(): readonly number[] {
+    return Array.from(this.#words);
+  }
+
+  restore(words: readonly number[]): void {
+    this.#words.set(words);
+  }
+}
