@@ -23,6 +23,7 @@ const SOURCES = {
   bookworm: { suite: "bookworm", architecture: "amd64", metaPackage: "linux-image-cloud-amd64" },
   trixie: { suite: "trixie", architecture: "amd64", metaPackage: "linux-image-cloud-amd64" },
   sid: { suite: "sid", architecture: "amd64", metaPackage: "linux-image-cloud-amd64" },
+  // Not for a testbed: QEMU's emulation of nested paging does not carry guests with PAE page tables far
   "bookworm-i386": { suite: "bookworm", architecture: "i386", metaPackage: "linux-image-686-pae" },
 } as const satisfies Record<string, KernelSource>;
 

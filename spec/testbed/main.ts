@@ -21,37 +21,41 @@ async function main(argv: readonly string[]): Promise<number> {
   await ensureImage(log);
   for (const suite of options.guestKernels) await guestKernel(suite, log);
   if (action.kind === "build") return 0;
-  await using testbed = await start(options);
-  if (action.kind === "shell") return await runShell(testbed);
-  return await runCommand(testbed, action.command, options.timeoutMs);
+  const interruption = interruptionSignal();
+  await using testbed = await start(options, interruption);
+  if (action.kind === "shell") return await runShell(testbed, interruption);
+  const { code } = await testbed.run(action.command, {
+    ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs }),
+    signal: interruption,
+    onOutput: (stream, data) => process[stream].write(data),
+  });
+  return interruption.aborted ? INTERRUPTED : code;
 }
 
 function log(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-async function start(options: TestbedArguments): Promise<Testbed> {
+/** From now on a signal does not end us at once: it ends the command, and the machine after it. */
+function interruptionSignal(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(name, () => {
+      controller.abort();
+    });
+  }
+  return controller.signal;
+}
+
+async function start(options: TestbedArguments, signal: AbortSignal): Promise<Testbed> {
   return await Testbed.start({
     log,
+    signal,
     cpus: options.cpus,
     memoryMiB: options.memoryMiB,
     ...(options.share !== undefined && { share: options.share }),
     ...(options.console && { onConsole: (data: Uint8Array) => process.stderr.write(data) }),
   });
-}
-
-async function runCommand(testbed: Testbed, command: string, timeoutMs: number | undefined): Promise<number> {
-  const interrupt = new AbortController();
-  const abort = (): void => {
-    interrupt.abort();
-  };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, abort);
-  const { code } = await testbed.run(command, {
-    ...(timeoutMs !== undefined && { timeoutMs }),
-    signal: interrupt.signal,
-    onOutput: (stream, data) => process[stream].write(data),
-  });
-  return interrupt.signal.aborted ? INTERRUPTED : code;
 }
 
 try {

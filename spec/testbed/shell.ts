@@ -6,7 +6,7 @@ import type { WindowSize } from "./protocol.js";
 import type { Testbed } from "./testbed.js";
 
 /** Runs a shell until it ends and gives its exit code. @throws TestbedError when our standard streams are no terminal. */
-export async function runShell(testbed: Testbed): Promise<number> {
+export async function runShell(testbed: Testbed, signal: AbortSignal): Promise<number> {
   const { stdin, stdout } = process;
   if (!stdin.isTTY || !stdout.isTTY) throw new TestbedError("--shell needs a terminal");
   const term = process.env["TERM"] ?? "dumb";
@@ -21,6 +21,9 @@ export async function runShell(testbed: Testbed): Promise<number> {
   stdin.setRawMode(true);
   stdin.on("data", type);
   stdout.on("resize", resize);
+  signal.addEventListener("abort", () => {
+    shell.kill();
+  });
   try {
     return await shell.exit;
   } finally {

@@ -34,6 +34,8 @@ export interface TestbedOptions {
   readonly memoryMiB?: number;
   /** How long the machine may take to be ready. */
   readonly bootTimeoutMs?: number;
+  /** Gives up on the boot. */
+  readonly signal?: AbortSignal;
   /** Is told about builds that take long. */
   readonly log?: Log;
   /** Gets the machine's console output. */
@@ -65,6 +67,7 @@ export interface Terminal {
   readonly exit: Promise<number>;
   write(data: Uint8Array): void;
   resize(window: WindowSize): void;
+  kill(): void;
 }
 
 interface Channel {
@@ -119,7 +122,7 @@ export class Testbed implements AsyncDisposable {
         ...(options.onConsole !== undefined && { onConsole: options.onConsole }),
       });
       const testbed = new Testbed(machine, runDirectory, share);
-      await testbed.#boot(options.bootTimeoutMs ?? BOOT_TIMEOUT_MS);
+      await testbed.#boot(options.bootTimeoutMs ?? BOOT_TIMEOUT_MS, options.signal);
       return testbed;
     } catch (cause) {
       await machine?.kill();
@@ -165,6 +168,9 @@ export class Testbed implements AsyncDisposable {
       resize: (size) => {
         this.#send({ kind: "resize", channel, window: size });
       },
+      kill: () => {
+        this.#send({ kind: "kill", channel });
+      },
     };
   }
 
@@ -180,7 +186,7 @@ export class Testbed implements AsyncDisposable {
   }
 
   /** Waits for the agent. From then on all that it sends goes to the channels. */
-  async #boot(timeoutMs: number): Promise<void> {
+  async #boot(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
     const ready = new Promise<void>((resolve, reject) => {
       this.#channels.set(0, {
         onOutput: () => undefined,
@@ -203,10 +209,16 @@ export class Testbed implements AsyncDisposable {
     const limit = setTimeout(() => {
       this.#fail(`not ready after ${timeoutMs} ms`);
     }, timeoutMs);
+    const giveUp = (): void => {
+      this.#fail("its boot was interrupted");
+    };
+    signal?.addEventListener("abort", giveUp);
+    if (signal?.aborted === true) giveUp();
     try {
       await ready;
     } finally {
       clearTimeout(limit);
+      signal?.removeEventListener("abort", giveUp);
     }
   }
 
