@@ -1,0 +1,38 @@
+/** What the launcher needs of the library's machine. */
+import type { StreamName } from "../index.js";
+
+/** Why a machine came to its end. */
+export type MachineEnd =
+  | { readonly kind: "poweroff" }
+  /** The guest asked for a reset and the machine was told not to do it. */
+  | { readonly kind: "reset-requested" }
+  /** The guest wrote to the debug exit port; `code` is what QEMU would exit with. */
+  | { readonly kind: "debug-exit"; readonly code: number }
+  /** `report` is text of several lines for a person. */
+  | { readonly kind: "crash"; readonly report: string }
+  /** Somebody on our side called `stop()`. */
+  | { readonly kind: "stopped" }
+  | { readonly kind: "failed"; readonly error: Error };
+
+export interface RunnableMachine extends AsyncDisposable {
+  /** Settles once, when all that the guest wrote has gone to the listeners; never rejects. */
+  readonly ended: Promise<MachineEnd>;
+  start(): Promise<void>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  reset(): Promise<void>;
+  stop(): Promise<void>;
+  /** Presses the ACPI power button. */
+  powerButton(): Promise<void>;
+  /** "running", "paused" and so on, for a person. */
+  status(): string;
+  /** Gives bytes to the guest; resolves when the device has taken all of them. */
+  writeStream(stream: StreamName, bytes: Uint8Array): Promise<void>;
+  /**
+   * Calls `listener` with what the guest writes from now on, in private memory. When it returns a promise, nothing more comes before
+   * that resolves, and the guest waits once the device's buffer is full.
+   */
+  onStream(stream: StreamName, listener: StreamListener): void;
+}
+
+export type StreamListener = (bytes: Uint8Array) => Promise<void> | undefined;

@@ -1,0 +1,129 @@
+/** The monitor's commands. Names, words and answers are those of QEMU's human monitor, as scripts know them. */
+import type { RunnableMachine } from "../library.js";
+import { didYouMean } from "../usage.js";
+
+export interface MonitorHost {
+  readonly machine: Pick<RunnableMachine, "pause" | "resume" | "reset" | "powerButton" | "status">;
+  readonly version: string;
+  /** Ends the machine, and us with it. */
+  quit(): void;
+}
+
+interface Command {
+  readonly name: string;
+  readonly alias?: string;
+  /** What follows the name in the help. */
+  readonly argument?: string;
+  readonly help: string;
+  /** The answer, which may be empty or several lines. */
+  run(host: MonitorHost, argument: string): Promise<string> | string;
+}
+
+const COMMANDS: readonly Command[] = [
+  {
+    name: "cont",
+    alias: "c",
+    help: "resume emulation",
+    async run({ machine }) {
+      await machine.resume();
+      return "";
+    },
+  },
+  {
+    name: "help",
+    alias: "?",
+    argument: "[cmd]",
+    help: "show the help",
+    run: (_host, argument) => help(COMMANDS, argument),
+  },
+  {
+    name: "info",
+    argument: "[subcommand]",
+    help: "show various information about the system state",
+    run: info,
+  },
+  {
+    name: "quit",
+    alias: "q",
+    help: "quit the emulator",
+    run(host) {
+      host.quit();
+      return "";
+    },
+  },
+  {
+    name: "stop",
+    alias: "s",
+    help: "stop emulation",
+    async run({ machine }) {
+      await machine.pause();
+      return "";
+    },
+  },
+  {
+    name: "system_powerdown",
+    help: "send system power down event",
+    async run({ machine }) {
+      await machine.powerButton();
+      return "";
+    },
+  },
+  {
+    name: "system_reset",
+    help: "reset the system",
+    async run({ machine }) {
+      await machine.reset();
+      return "";
+    },
+  },
+];
+
+const INFO: readonly Command[] = [
+  { name: "status", help: "show the current VM status", run: ({ machine }) => `VM status: ${machine.status()}` },
+  { name: "version", help: "show the version", run: ({ version }) => version },
+];
+
+/** The answer to one line. Never rejects: what went wrong is an answer too. */
+export async function execute(host: MonitorHost, line: string): Promise<string> {
+  const { word, rest } = firstWord(line);
+  if (word === "") return "";
+  const command = find(COMMANDS, word);
+  if (command === undefined) return `unknown command: '${word}'${didYouMean(word, names(COMMANDS))}`;
+  if (command.argument === undefined && rest !== "") return `${command.name}: extraneous arguments: '${rest}'`;
+  try {
+    return await command.run(host, rest);
+  } catch (error) {
+    return `Error: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
+async function info(host: MonitorHost, argument: string): Promise<string> {
+  if (argument === "") return help(INFO, "", "info ");
+  const item = find(INFO, argument);
+  if (item === undefined) return `unknown command: 'info ${argument}'${didYouMean(argument, names(INFO))}`;
+  return item.run(host, "");
+}
+
+function help(commands: readonly Command[], argument: string, prefix = ""): string {
+  const chosen = commands.filter(({ name, alias }) => argument === "" || name === argument || alias === argument);
+  return chosen.map((command) => helpLine(command, prefix)).join("\n");
+}
+
+function helpLine({ name, alias, argument, help }: Command, prefix: string): string {
+  const spelling = alias === undefined ? name : `${name}|${alias}`;
+  return `${prefix}${spelling}${argument === undefined ? "" : ` ${argument}`} -- ${help}`;
+}
+
+function find(commands: readonly Command[], word: string): Command | undefined {
+  return commands.find(({ name, alias }) => name === word || alias === word);
+}
+
+function names(commands: readonly Command[]): readonly string[] {
+  return commands.map(({ name }) => name);
+}
+
+function firstWord(line: string): { readonly word: string; readonly rest: string } {
+  const trimmed = line.trim();
+  const end = trimmed.search(/\s/);
+  return end < 0 ? { word: trimmed, rest: "" } : { word: trimmed.slice(0, end), rest: trimmed.slice(end).trim() };
+}

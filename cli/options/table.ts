@@ -1,0 +1,84 @@
+/** Every option of the launcher. Names and meanings are QEMU's unless the text says otherwise. */
+
+export interface OptionRow {
+  /** What stands for the value in the help; a flag has none. */
+  readonly value?: string;
+  /** Another spelling. */
+  readonly alias?: string;
+  readonly help: string;
+}
+
+export const OPTIONS = {
+  machine: { value: "pc[,accel=kvm][,kernel-irqchip=split]", alias: "M", help: "machine type" },
+  accel: {
+    value: "kvm[,xen-version=0x4000a][,kernel-irqchip=split]…",
+    help: "accelerator; xen-version turns Xen on; also xen-evtchn-max-pirq=N, xen-gnttab-max-frames=N, and of our own xen-transport=auto|kernel|userspace",
+  },
+  "enable-kvm": { help: "the same as --accel kvm" },
+  cpu: {
+    value: "host[,±FEATURE][,FEATURE=on|off]",
+    help: "CPU model and features; +xen-vapic tells the guest of a virtual APIC",
+  },
+  m: { value: "[size=]MiB|SIZE", help: "memory, in MiB or with a suffix such as 512M or 1G" },
+  smp: { value: "[cpus=]N[,sockets=N][,cores=N][,threads=N][,maxcpus=N]", help: "virtual CPUs and their topology" },
+  kernel: { value: "FILE", help: "bzImage, or ELF with a PVH note or a multiboot header" },
+  initrd: { value: "FILE", help: 'initial RAM disk; for multiboot "FILE ARGUMENTS,FILE…"' },
+  append: { value: "TEXT", help: "kernel command line" },
+  drive: {
+    value: "file=FILE,if=none|xen,id=ID[,format=raw][,readonly=on]…",
+    help: "disk image; also media=disk|cdrom, file.locking=auto|on|off, discard=ignore|unmap, cache=MODE",
+  },
+  device: {
+    value: "DRIVER[,SETTING=VALUE]…",
+    help: "xen-disk,drive=ID[,vdev=xvda]; xen-cdrom; xen-console,chardev=ID; isa-serial,chardev=ID; isa-debugcon; isa-debug-exit,iobase=0xf4,iosize=0x04",
+  },
+  chardev: { value: "KIND,id=ID[,SETTING=VALUE]…", help: "character device: stdio, file, pty, socket or null" },
+  serial: {
+    value: "DEVICE",
+    help: "serial port: mon:stdio, stdio, file:PATH, pty, unix:PATH[,server][,nowait], chardev:ID, null or none",
+  },
+  debugcon: { value: "DEVICE", help: "debug console at port 0xe9, to the same as --serial" },
+  monitor: { value: "DEVICE", help: "monitor on stdio, unix:PATH,server,nowait, chardev:ID or none" },
+  mon: { value: "[chardev=]ID[,mode=readline]", help: "monitor on a character device" },
+  display: { value: "none", help: "there is no graphical display" },
+  nographic: { help: "serial port and monitor on the terminal" },
+  nodefaults: { help: "no device that was not asked for" },
+  vga: { value: "none", help: "there is no graphics adapter" },
+  nic: { value: "none", help: "there is no network adapter" },
+  net: { value: "none", help: "there is no network adapter" },
+  parallel: { value: "none", help: "there is no parallel port" },
+  rtc: { value: "[base=]utc|localtime|DATE", help: "what the clock says at power-on" },
+  name: { value: "[guest=]NAME", help: "name of the machine" },
+  uuid: { value: "UUID", help: "the machine's UUID" },
+  "xen-domid": { value: "N", help: "domain id of the guest" },
+  S: { help: "do not start the CPUs until the monitor says cont" },
+  "no-reboot": { help: "exit where the guest would be reset" },
+  "no-shutdown": { help: "pause, rather than exit, when the guest powers off" },
+  "no-user-config": { help: "accepted: there is no user configuration" },
+  "xen-log": { help: "show what the guest writes to Xen's own console (ours)" },
+  log: { value: "[level=]debug|info|warn|error[,file=PATH][,json=on]", help: "how much to log, and where (ours)" },
+  version: { help: "print the version" },
+  help: { alias: "h", help: "print this" },
+} as const satisfies Readonly<Record<string, OptionRow>>;
+
+export type OptionName = keyof typeof OPTIONS;
+/** Options that take no value. */
+export type FlagName = { [K in OptionName]: (typeof OPTIONS)[K] extends { value: string } ? never : K }[OptionName];
+export type ValueName = Exclude<OptionName, FlagName>;
+
+/** Each spelling, without dashes, with the option that it means. */
+export const SPELLINGS: ReadonlyMap<string, OptionName> = new Map(
+  (Object.entries(OPTIONS) as [OptionName, OptionRow][]).flatMap(([name, row]): [string, OptionName][] =>
+    row.alias === undefined
+      ? [[name, name]]
+      : [
+          [name, name],
+          [row.alias, name],
+        ],
+  ),
+);
+
+/** The option as we write it in messages: one letter takes one dash. */
+export function spell(name: string): string {
+  return name.length === 1 ? `-${name}` : `--${name}`;
+}
