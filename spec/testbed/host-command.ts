@@ -14,10 +14,12 @@ export interface HostCommandOptions {
 
 /** How much of a failed command's output its error repeats, in characters. */
 const ERROR_TAIL = 4000;
-/** Commands that building needs, and the Debian and Ubuntu packages they are in. */
+export const DEBIAN_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
+/** Files that building needs, and the Debian and Ubuntu packages they are in. */
 const BUILD_PACKAGES = [
   { path: "/usr/bin/mmdebstrap", name: "mmdebstrap" },
-  { path: "/usr/share/keyrings/debian-archive-keyring.gpg", name: "debian-archive-keyring" },
+  { path: DEBIAN_KEYRING, name: "debian-archive-keyring" },
+  { path: "/usr/bin/mount", name: "mount" },
   { path: "/usr/bin/flock", name: "util-linux" },
 ] as const;
 

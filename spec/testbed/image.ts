@@ -7,7 +7,7 @@ import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { cached, cacheDirectory, exists, projectDirectory } from "./cache.js";
 import { TestbedError } from "./errors.js";
-import { type Log, isRoot, requireBuildPackages, runHost } from "./host-command.js";
+import { DEBIAN_KEYRING, type Log, isRoot, requireBuildPackages, runHost } from "./host-command.js";
 
 /** A testbed's userland, complete and never changed. */
 export interface Image {
@@ -95,6 +95,7 @@ async function buildTree(root: string, sources: string): Promise<void> {
       "--mode=root",
       "--variant=minbase",
       "--architectures=amd64",
+      `--keyring=${DEBIAN_KEYRING}`,
       ...[...APT_OPTIONS, ...aptOptions].map((option) => `--aptopt=${option}`),
       ...DPKG_OPTIONS.map((option) => `--dpkgopt=${option}`),
       `--include=${PACKAGES.join(",")}`,
