@@ -4,6 +4,23 @@
  */
 import type { SharedArena } from "../shared/arena.js";
 
+/** Deadlines of the board's chips, by index. */
+export const BoardDeadline = { pit: 0, rtc: 1, acpiPm: 2 } as const;
+export const BOARD_DEADLINES = 3;
+
+/** After the board's: a Xen timer for each vCPU, then for each the next try to inject an upcall. */
+export function timerDeadline(vcpu: number): number {
+  return BOARD_DEADLINES + vcpu;
+}
+
+export function upcallDeadline(vcpu: number, vcpus: number): number {
+  return BOARD_DEADLINES + vcpus + vcpu;
+}
+
+export function deadlineCount(vcpus: number): number {
+  return BOARD_DEADLINES + 2 * vcpus;
+}
+
 export class Deadlines {
   readonly #at: Float64Array<SharedArrayBuffer>;
   readonly #sleepUntil: Float64Array<SharedArrayBuffer>;

@@ -2,8 +2,8 @@
  * Making a vCPU's thread look up: each vCPU has a request word and a state word in shared memory.
  *
  * Asker: store the request, then immediate_exit, then, if the thread is inside KVM_RUN, signal it. vCPU: store "inside",
- * enter; on the way out store "outside", clear immediate_exit, and only then take the requests. So a request stored at any
- * moment is either taken now or makes the next KVM_RUN return at once.
+ * enter; on the way out store "outside", when interrupted clear immediate_exit, and only then take the requests. So a request
+ * stored at any moment is either taken now or makes the next KVM_RUN return at once.
  */
 import type { SharedArena } from "../shared/arena.js";
 import type { KvmRun } from "./host/exit.js";
@@ -67,26 +67,27 @@ export class Kicks {
   take(vcpu: number): number {
     const index = vcpu * WORDS + REQUESTS;
     if (Atomics.load(this.#words, index) === 0) return 0;
-    this.#runs[vcpu]?.clearImmediateExit();
     return Atomics.exchange(this.#words, index, 0);
   }
 
-  /** vCPU thread, for a clean start. */
+  /** vCPU thread, after KVM_RUN was interrupted and before {@link take}. */
   clear(vcpu: number): void {
     this.#runs[vcpu]?.clearImmediateExit();
   }
 
-  /** vCPU thread in SCHEDOP_poll: sleeps until {@link wakePoll}, a request, or `timeoutMs`. */
+  /**
+   * vCPU thread in SCHEDOP_poll: sleeps until {@link wakePoll}, a request, or `timeoutMs`. A wake-up that came since the
+   * last sleep counts, so the caller looks at its ports before and after, and none is lost.
+   */
   pollWait(vcpu: number, timeoutMs: number): void {
     const poll = vcpu * WORDS + POLL;
-    const before = Atomics.load(this.#words, poll);
-    if (Atomics.load(this.#words, vcpu * WORDS + REQUESTS) !== 0) return;
-    Atomics.wait(this.#words, poll, before, timeoutMs);
+    if (Atomics.load(this.#words, vcpu * WORDS + REQUESTS) === 0) Atomics.wait(this.#words, poll, 0, timeoutMs);
+    Atomics.store(this.#words, poll, 0);
   }
 
   /** Any thread. */
   wakePoll(vcpu: number): void {
-    Atomics.add(this.#words, vcpu * WORDS + POLL, 1);
+    Atomics.store(this.#words, vcpu * WORDS + POLL, 1);
     Atomics.notify(this.#words, vcpu * WORDS + POLL);
   }
 }

@@ -59,6 +59,14 @@ export function port(value: number): Port {
   return value as Port;
 }
 
+/** @throws RangeError when `value` cannot name an event channel */
+export function evtchnPort(value: number): EvtchnPort {
+  if (!Number.isInteger(value) || value < 0 || value > 0x1_ffff) {
+    throw new RangeError(`Cannot use ${value} as an event-channel port: it must be an integer in 0..0x1ffff`);
+  }
+  return value as EvtchnPort;
+}
+
 /** @throws RangeError when `value` is not a vCPU number */
 export function vcpuId(value: number): VcpuId {
   if (!Number.isInteger(value) || value < 0 || value > 4095) {

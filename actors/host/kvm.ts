@@ -4,15 +4,14 @@
  * Arguments are built in a `Scratch` of the calling thread, in shared memory, and passed by address. A VM object may be
  * made in any thread from the descriptor; vCPU ioctls belong to the vCPU's own thread. [KVM] as in kvm-abi.ts.
  */
+import { openSync } from "node:fs";
 import { VmmError } from "../../shared/errors.js";
 import * as abi from "./kvm-abi.js";
 import { KVM, KvmCap } from "./kvm-abi.js";
 import type { KvmCapName, KvmRequest } from "./kvm-abi.js";
-import { checked, ERRNO, SYS } from "./libc.js";
+import { checked, SYS } from "./libc.js";
 import type { Libc } from "./libc.js";
 import type { HostMemory } from "./host-memory.js";
-
-const O_RDWR_CLOEXEC = 0o2000002;
 
 /** A thread's own piece of shared memory, for arguments of system calls. */
 export class Scratch {
@@ -80,12 +79,8 @@ const REQUIRED: readonly (readonly [KvmCapName, string])[] = [
  *
  * @throws VmmError HOST_UNSUPPORTED with one line that says what is missing
  */
-export function openKvm(libc: Libc, scratch: Scratch): KvmDevice {
-  const path = Buffer.from(scratch.memory.buffer, scratch.take(16), 16);
-  path.write("/dev/kvm\0");
-  const fd = libc.syscall(SYS.open, scratch.memory.hva + path.byteOffset, O_RDWR_CLOEXEC);
-  if (fd < 0) throw new VmmError("HOST_UNSUPPORTED", `Cannot open /dev/kvm: ${kvmHint(-fd)}`, { errno: -fd });
-  const kvm = new KvmDevice(libc, fd);
+export function openKvm(libc: Libc, path = "/dev/kvm"): KvmDevice {
+  const kvm = new KvmDevice(libc, openDevice(path));
   try {
     const version = kvm.ioctl("GET_API_VERSION", 0);
     if (version !== abi.KVM_API_VERSION) {
@@ -106,20 +101,29 @@ export function openKvm(libc: Libc, scratch: Scratch): KvmDevice {
   return kvm;
 }
 
-function kvmHint(errno: number): string {
-  switch (errno) {
-    case ERRNO.ENOENT:
+function openDevice(path: string): number {
+  try {
+    return openSync(path, "r+");
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? "unknown";
+    throw new VmmError("HOST_UNSUPPORTED", `Cannot open ${path}: ${kvmHint(code)}`, { path, code }, { cause });
+  }
+}
+
+function kvmHint(code: string): string {
+  switch (code) {
+    case "ENOENT":
       return "it does not exist; load kvm_intel or kvm_amd and enable virtualization in the firmware";
-    case ERRNO.EACCES:
-    case ERRNO.EPERM:
+    case "EACCES":
+    case "EPERM":
       return "permission denied; run as root or join the group kvm";
-    case ERRNO.ENODEV:
-    case ERRNO.ENXIO:
+    case "ENODEV":
+    case "ENXIO":
       return "the processor or the kernel has no virtualization";
-    case ERRNO.EBUSY:
+    case "EBUSY":
       return "another hypervisor has the processor's virtualization";
     default:
-      return `errno ${errno}`;
+      return code;
   }
 }
 

@@ -14,6 +14,7 @@ export const SYS = {
   madvise: 28,
   getpid: 39,
   socket: 41,
+  connect: 42,
   accept: 43,
   bind: 49,
   listen: 50,

@@ -1,0 +1,67 @@
+/** What a person gets to read when a guest cannot go on: why, the registers, the instruction, the last exits. */
+import { PAGE_SIZE } from "../shared/brand.js";
+import type { GuestMemory } from "../shared/memory.js";
+import { kvmSegment } from "./host/kvm-abi.js";
+import type { ExitHistory } from "./exit-history.js";
+import type { Vcpu } from "./host/vcpu.js";
+
+const INSTRUCTION_BYTES = 16;
+
+export interface ReportParts {
+  readonly index: number;
+  readonly vcpu: Vcpu;
+  readonly memory: GuestMemory;
+  readonly history: ExitHistory;
+  /** Guest-physical address of a linear address, or -1. */
+  translate(hi: number, lo: number): number;
+}
+
+/** Registers, instruction bytes and the last exits of one vCPU. */
+export function describeVcpu(parts: ReportParts): string {
+  const { vcpu } = parts;
+  const sregs = vcpu.fetchSregs();
+  const segment = (field: Uint8Array): string => {
+    const view = kvmSegment.view(field.buffer as SharedArrayBuffer).at(field.byteOffset);
+    return `${hex(view.selector, 4)} base ${hex(view.base, 16)} limit ${hex(view.limit, 8)} dpl ${view.dpl}`;
+  };
+  const system = [
+    `cs ${segment(sregs.cs)}`,
+    `ss ${segment(sregs.ss)}`,
+    `tr ${segment(sregs.tr)}`,
+    `gdt ${hex(sregs.gdtBase, 16)} ${hex(sregs.gdtLimit, 4)}  idt ${hex(sregs.idtBase, 16)} ${hex(sregs.idtLimit, 4)}`,
+    `cr0 ${hex(sregs.cr0, 8)} cr2 ${big(sregs.cr2)} cr3 ${hex(sregs.cr3, 16)} cr4 ${hex(sregs.cr4, 8)} efer ${hex(sregs.efer, 8)}`,
+  ];
+  const csBase = kvmSegment.view(sregs.cs.buffer as SharedArrayBuffer).at(sregs.cs.byteOffset).base;
+  const regs = vcpu.fetchRegs();
+  const general = [
+    `rip ${big(regs.rip)} rflags ${big(regs.rflags)}`,
+    `rax ${big(regs.rax)} rbx ${big(regs.rbx)} rcx ${big(regs.rcx)} rdx ${big(regs.rdx)}`,
+    `rsi ${big(regs.rsi)} rdi ${big(regs.rdi)} rbp ${big(regs.rbp)} rsp ${big(regs.rsp)}`,
+    `r8  ${big(regs.r8)} r9  ${big(regs.r9)} r10 ${big(regs.r10)} r11 ${big(regs.r11)}`,
+    `r12 ${big(regs.r12)} r13 ${big(regs.r13)} r14 ${big(regs.r14)} r15 ${big(regs.r15)}`,
+  ];
+  const lines = [
+    `vCPU ${parts.index}:`,
+    ...general,
+    ...system,
+    `code ${instruction(parts, BigInt.asUintN(64, regs.rip + BigInt(csBase)))}`,
+    `last exits: ${parts.history.lines().join(", ") || "none"}`,
+  ];
+  return lines.map((line, i) => (i === 0 ? line : `  ${line}`)).join("\n");
+}
+
+function instruction(parts: ReportParts, linear: bigint): string {
+  const at = parts.translate(Number(linear >> 32n), Number(linear & 0xffff_ffffn));
+  if (at < 0) return `at ${big(linear)} is not mapped`;
+  const bytes = new Uint8Array(Math.min(INSTRUCTION_BYTES, PAGE_SIZE - (at % PAGE_SIZE)));
+  if (!parts.memory.read(at, bytes)) return `at guest-physical ${hex(at, 16)} is not memory`;
+  return Array.from(bytes, (byte) => hex(byte, 2)).join(" ");
+}
+
+function hex(value: number, digits: number): string {
+  return value.toString(16).padStart(digits, "0");
+}
+
+function big(value: bigint): string {
+  return value.toString(16).padStart(16, "0");
+}

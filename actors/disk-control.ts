@@ -1,0 +1,122 @@
+/** A PV disk's control side in the device actor: ties the xenbus device to its disk actor by messages. */
+import type { MessagePort } from "node:worker_threads";
+import { unreachable } from "../shared/errors.js";
+import { XenDisk } from "../devices/xen-disk/xen-disk.js";
+import { BackendOwner } from "../xen/host.js";
+import type { XenDomain } from "../xen/xen-domain.js";
+import type { StoreClient } from "../xen/xenstore/client.js";
+import type { DiskEvent, DiskRequest } from "./disk-protocol.js";
+import type { OpenDisk } from "./host/open-file.js";
+import type { MachineThread } from "./thread.js";
+
+const SECTOR = 512;
+/** What file systems of today free at once. */
+const DISCARD_GRANULARITY = 4096;
+
+export interface DiskControlParts {
+  readonly thread: MachineThread;
+  readonly domain: XenDomain;
+  readonly store: StoreClient;
+  readonly control: MessagePort;
+  readonly disk: OpenDisk;
+  readonly index: number;
+}
+
+export class DiskControl {
+  readonly #parts: DiskControlParts;
+  readonly #xenDisk: XenDisk;
+  #quiesced: (() => void)[] = [];
+
+  constructor(parts: DiskControlParts) {
+    const { thread, domain, store, disk, index } = parts;
+    const config = thread.config.disks[index];
+    if (config === undefined) throw new RangeError(`There is no disk ${index}`);
+    this.#parts = parts;
+    this.#xenDisk = new XenDisk(
+      {
+        store,
+        log: thread.log,
+        ports: domain.events,
+        plane: {
+          connect: (connection) => {
+            this.#tell({ kind: "connect", connection });
+          },
+          disconnect: () => {
+            this.#tell({ kind: "disconnect" });
+          },
+        },
+        longMode: () => domain.domain.longMode,
+        removed: () => undefined,
+      },
+      {
+        domid: thread.config.xenDomid,
+        vdev: config.attach.vdev,
+        media: config.media,
+        readOnly: config.readOnly,
+        sectors: disk.bytes / SECTOR,
+        physicalSectorSize: SECTOR,
+        discard: config.discard === "unmap" ? { granularity: DISCARD_GRANULARITY, alignment: 0 } : undefined,
+        maxQueues: 1,
+        owner: BackendOwner.disk0 + index,
+      },
+    );
+  }
+
+  /** Offers the disk to a guest that has just been switched on. */
+  start(): void {
+    this.#xenDisk.device.start();
+  }
+
+  /** Lets go of the guest's rings. */
+  async release(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#xenDisk.release(resolve);
+    });
+  }
+
+  /** Finishes what is under way and takes nothing new. */
+  async quiesce(): Promise<void> {
+    if (!this.#xenDisk.device.connected) return;
+    await new Promise<void>((resolve) => {
+      this.#quiesced.push(resolve);
+      this.#tell({ kind: "quiesce" });
+    });
+  }
+
+  resume(): void {
+    this.#tell({ kind: "resume" });
+  }
+
+  stop(): void {
+    this.#tell({ kind: "stop" });
+  }
+
+  /** A message of the disk actor's. */
+  handle(event: DiskEvent): void {
+    switch (event.kind) {
+      case "connected":
+        break;
+      case "failed":
+      case "stopped":
+        this.#parts.thread.log.warn("PV disk stopped", { disk: this.#parts.index, reason: event.reason });
+        this.#xenDisk.stopped(event.reason);
+        break;
+      case "disconnected":
+        this.#xenDisk.disconnected();
+        break;
+      case "quiesced": {
+        const waiting = this.#quiesced;
+        this.#quiesced = [];
+        for (const done of waiting) done();
+        break;
+      }
+      default:
+        unreachable(event);
+    }
+  }
+
+  #tell(request: DiskRequest): void {
+    this.#parts.control.postMessage(request);
+    this.#parts.thread.doorbells[BackendOwner.disk0 + this.#parts.index]?.ring();
+  }
+}
