@@ -21,7 +21,7 @@ export interface Image {
 export const MOUNT_POINTS = ["xenolith", "share", "kernels"] as const;
 export type MountPoint = (typeof MOUNT_POINTS)[number];
 
-/** QEMU 10 and Linux 6.12; see ARCHITECTURE.md on why not older. */
+/** QEMU 10 and Linux 6.12. Bookworm has neither: its kernel lacks CONFIG_KVM_XEN, its QEMU emulates cmpxchg16b wrongly. */
 const SUITE = "trixie";
 const PACKAGES = [
   "linux-image-cloud-amd64",

@@ -1,0 +1,28 @@
+/** A testbed for a suite of specs. */
+import type { Context } from "mocha";
+import { TestbedError } from "./errors.js";
+import { Testbed, type TestbedOptions } from "./testbed.js";
+
+/** Long enough to build the testbed first, in milliseconds. */
+const START_MS = 10 * 60_000;
+
+/**
+ * For a suite's `before` hook: boots a testbed, or skips the suite and says why.
+ *
+ * @throws TestbedError with CI=true, where a missing testbed is a failure
+ */
+export async function requireTestbed(context: Context, options: TestbedOptions = {}): Promise<Testbed> {
+  context.timeout(START_MS);
+  try {
+    return await Testbed.start({
+      log: (line) => {
+        console.log(line);
+      },
+      ...options,
+    });
+  } catch (cause) {
+    if (!(cause instanceof TestbedError) || process.env["CI"] === "true") throw cause;
+    console.log(`skipped: ${cause.message}`);
+    context.skip();
+  }
+}
