@@ -5,7 +5,7 @@
 import type { GuestMemory } from "../../shared/memory.js";
 import { BIOS_AREA_START } from "../../shared/layout.js";
 import { buildAcpi, linkAcpi } from "./acpi/tables.js";
-import type { AcpiConfig } from "./acpi/tables.js";
+import type { AcpiConfig } from "./acpi/dsdt.js";
 import { bootBzImage, isBzImage } from "./bzimage.js";
 import type { BootContext, BootState } from "./boot-data.js";
 import { buildE820 } from "./e820.js";

@@ -12,8 +12,6 @@ import { buildDsdt } from "./dsdt.js";
 import type { AcpiConfig } from "./dsdt.js";
 import { little } from "./aml.js";
 
-export type { AcpiConfig } from "./dsdt.js";
-
 /** An address that one table holds of another. */
 export interface AcpiPointer {
   /** Where in the table, in bytes. */

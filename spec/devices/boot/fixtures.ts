@@ -28,11 +28,12 @@ export class SmallMachine {
 
   /** Whether the bytes around guest RAM, and the video memory in it, are as they were. */
   get intact(): boolean {
-    const all = new Uint8Array(this.#buffer);
-    const outside = [all.subarray(0, GUARD), all.subarray(GUARD + this.ramBytes)];
+    const outside = Buffer.alloc(GUARD, GUARD_BYTE);
+    const video = Buffer.alloc(0x4_0000, 0xee);
     return (
-      outside.every((part) => part.every((byte) => byte === GUARD_BYTE)) &&
-      this.ram.bytes.subarray(0xa_0000, 0xe_0000).every((byte) => byte === 0xee)
+      outside.equals(new Uint8Array(this.#buffer, 0, GUARD)) &&
+      outside.equals(new Uint8Array(this.#buffer, GUARD + this.ramBytes)) &&
+      video.equals(this.ram.bytes.subarray(0xa_0000, 0xe_0000))
     );
   }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { buildAcpi, linkAcpi } from "../../../../devices/boot/acpi/tables.js";
-import type { AcpiConfig } from "../../../../devices/boot/acpi/tables.js";
+import type { AcpiConfig } from "../../../../devices/boot/acpi/dsdt.js";
 import { gpa } from "../../../../shared/brand.js";
 
 const CONFIG: AcpiConfig = { apicIds: [0, 1], serialPorts: [0], keyboard: true, mouse: false, vga: false };
