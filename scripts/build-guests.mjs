@@ -53,6 +53,8 @@ const SMP = [
     (file) => `lib/${file}`,
   ),
 ];
+/** PCI, grants and xenstore on top of that. */
+const PV = [...SMP, ...["pci.c", "grants.c", "xs.c"].map((file) => `lib/${file}`)];
 
 /** Every output and what it is made of; `dir` stands for all its sources. */
 const IMAGES = [
@@ -61,6 +63,8 @@ const IMAGES = [
   { name: "triple-fault.elf", kind: "pvh", lib: BARE, sources: ["triple-fault/main.S"] },
   { name: "spin.elf", kind: "pvh", lib: BARE, sources: ["spin/main.S"] },
   { name: "bench.elf", kind: "pvh", lib: SMP, sources: ["bench/main.c"] },
+  { name: "selftest.elf", kind: "pvh", lib: PV, directory: "selftest" },
+  { name: "selftest.multiboot.elf", kind: "multiboot", lib: PV, directory: "selftest" },
   { name: "firmware.bin", kind: "flat", lib: BARE, sources: ["bench/firmware.S"] },
   { name: "kvm-loop", kind: "host", lib: BARE, sources: ["bench/kvm-loop.c"] },
 ];
@@ -104,13 +108,14 @@ async function digestOf(image, sources, compiler) {
   return hash.digest("hex");
 }
 
-async function compile(source, work) {
+async function compile(source, work, log) {
   const object = join(work, `${source.replaceAll("/", "-")}.o`);
-  await tool("gcc", [...COMPILE, "-c", join(GUESTS, source), "-o", object]);
+  const { stderr } = await tool("gcc", [...COMPILE, "-c", join(GUESTS, source), "-o", object]);
+  if (stderr !== "") log(stderr.trimEnd()); // warnings
   return object;
 }
 
-async function link(image, sources, work) {
+async function link(image, sources, work, log) {
   const out = join(work, image.name);
   if (image.kind === "host") {
     await tool("gcc", [
@@ -126,7 +131,7 @@ async function link(image, sources, work) {
   }
   const header = { pvh: ["lib/pvh-note.S"], multiboot: ["lib/multiboot-header.S"], flat: [] }[image.kind];
   const objects = [];
-  for (const source of [...header, ...image.lib, ...sources]) objects.push(await compile(source, work));
+  for (const source of [...header, ...image.lib, ...sources]) objects.push(await compile(source, work, log));
   if (image.kind === "flat") {
     await tool("objcopy", ["-O", "binary", "-j", ".text", objects[0], out]);
     return out;
@@ -146,7 +151,7 @@ async function build(image, compiler, log) {
   if (built[1] !== undefined && built[0]?.toString() === digest) return;
   const work = await mkdtemp(join(OUTPUT, ".work-"));
   try {
-    const out = await link(image, sources, work);
+    const out = await link(image, sources, work, log);
     await rename(out, target); // in one step: another build may run beside this one
     await writeFile(stamp, digest);
     log(`built ${relative(join(GUESTS, ".."), target)}`);

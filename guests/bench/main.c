@@ -118,6 +118,7 @@ static bool wanted(const struct boot_info *boot, const char *name) {
 void guest_main(const struct boot_info *boot) {
   static struct setup setup;
   setup_guest(boot, &setup);
+  for (u32 i = 0; i < cpu_count; i++) events_use_upcall_vector(&cpus[i]);
   u64 iterations = boot_number(boot, "iterations", DEFAULT_ITERATIONS);
   write_port = (u16)boot_number(boot, "port", 0x80);
   read_port = (u16)boot_number(boot, "port", 0x300);

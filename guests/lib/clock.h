@@ -4,8 +4,8 @@
 
 #include "smp.h"
 
-#define MS 1000000ull
-#define SECOND 1000000000ull
+#define MS 1000000ul
+#define SECOND 1000000000ul
 
 /* Time by one vcpu_time_info, for a TSC read on the same CPU. */
 u64 pvclock_ns(const struct vcpu_time_info *time);

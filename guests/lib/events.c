@@ -46,12 +46,14 @@ void events_init(void) {
 long events_init_cpu(struct cpu *cpu) {
   struct vcpu_info *info = &vcpu_infos[cpu->index];
   struct vcpu_register_vcpu_info area = { .mfn = frame_of(info), .offset = address_of(info) % PAGE_SIZE };
+  if (cpu->vcpu_info == info) return 0; /* started before: the place is for ever */
+  long result = vcpu_op(VCPUOP_register_vcpu_info, cpu->xen_id, &area);
+  if (result == 0) cpu->vcpu_info = info;
+  return result;
+}
+
+long events_use_upcall_vector(struct cpu *cpu) {
   struct xen_hvm_evtchn_upcall_vector upcall = { .vcpu = cpu->xen_id, .vector = VECTOR_UPCALL };
-  if (cpu->vcpu_info != info) {
-    long result = vcpu_op(VCPUOP_register_vcpu_info, cpu->xen_id, &area);
-    if (result != 0) return result;
-    cpu->vcpu_info = info;
-  }
   return hvm_op(HVMOP_set_evtchn_upcall_vector, &upcall);
 }
 

@@ -24,8 +24,10 @@ extern volatile u32 upcalls_by_vector[256];
 long events_map_shared_info(struct shared_info *page);
 /* Installs the handlers of the three upcall vectors. */
 void events_init(void);
-/* Moves this CPU's vcpu_info into a place of its own and asks for VECTOR_UPCALL. 0, or Xen's error. */
+/* Moves this CPU's vcpu_info into a place of its own. 0, or Xen's error. */
 long events_init_cpu(struct cpu *cpu);
+/* Asks for VECTOR_UPCALL on `cpu`, which may be another; from then on no other kind of upcall reaches it. */
+long events_use_upcall_vector(struct cpu *cpu);
 
 /* Takes everything that is pending for this CPU. */
 void events_upcall(void);

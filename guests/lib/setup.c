@@ -19,7 +19,7 @@ static u8 shared_info_page[PAGE_SIZE] PAGE_ALIGNED;
 static struct setup *current;
 
 static void on_cpu_start(struct cpu *cpu) {
-  cpu->vcpu_info = &shared_info->vcpu_info[cpu->xen_id];
+  if (cpu->vcpu_info == NULL) cpu->vcpu_info = &shared_info->vcpu_info[cpu->xen_id];
   current->vcpu_result[cpu->index] = events_init_cpu(cpu);
 }
 

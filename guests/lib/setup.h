@@ -13,8 +13,8 @@ struct setup {
 };
 
 /*
- * Console, Xen, shared_info, interrupts, event channels and all processors, in that order; interrupts are on at the end.
- * Goes as far as it can. Words of the command line: `xapic` keeps the APICs out of x2APIC mode, `up` starts no others.
+ * Console, Xen, shared_info, interrupts, event channels and all processors, in that order; interrupts are on at the end,
+ * but no way of delivering events has been chosen. Goes as far as it can. Words of the command line: `xapic` keeps the APICs out of x2APIC mode, `up` starts no others.
  */
 void setup_guest(const struct boot_info *boot, struct setup *setup);
 

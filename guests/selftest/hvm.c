@@ -1,0 +1,57 @@
+/* hvm_op and HVM parameters: [HVM] public/hvm/hvm_op.h, params.h. */
+#include "check.h"
+
+#include "../lib/events.h"
+#include "../lib/hypercall.h"
+
+CHECK(params, "hvm", "the guest finds its xenstore ring") {
+  u64 frame = 0, port = 0;
+  EXPECT_EQ(hvm_get_param(HVM_PARAM_STORE_PFN, &frame), 0);
+  EXPECT_EQ(hvm_get_param(HVM_PARAM_STORE_EVTCHN, &port), 0);
+  EXPECT(frame != 0 && port != 0 && port < EVTCHN_2L_NR_CHANNELS, "frame 0x%lx, port %lu", frame, port);
+}
+
+CHECK(params_bad, "hvm", "parameters that do not exist or are not the guest's are refused") {
+  u64 value;
+  struct xen_hvm_param param = { .domid = 1234, .index = HVM_PARAM_STORE_PFN };
+  EXPECT_EQ(hvm_get_param(HVM_NR_PARAMS, &value), -EINVAL);
+  EXPECT_EQ(hvm_get_param(0xffffffff, &value), -EINVAL);
+  EXPECT_EQ(hvm_set_param(HVM_NR_PARAMS, 1), -EINVAL);
+  EXPECT_EQ(hvm_set_param(HVM_PARAM_STORE_PFN, 1), -EPERM);
+  EXPECT_EQ(hvm_set_param(HVM_PARAM_STORE_EVTCHN, 1), -EPERM);
+  EXPECT_EQ(hvm_op(HVMOP_get_param, &param), -ESRCH);
+  EXPECT_EQ(hvm_op(HVMOP_get_param, NON_CANONICAL), -EFAULT);
+  EXPECT_EQ(hvm_op(HVMOP_set_param, probe(PROBE_HOLE, 0)), -EFAULT);
+}
+
+CHECK(callback_param, "hvm", "the callback parameter reads back as it was set") {
+  u64 value = ~0ull;
+  REQUIRE_EQ(hvm_set_param(HVM_PARAM_CALLBACK_IRQ, 0), 0);
+  REQUIRE_EQ(hvm_get_param(HVM_PARAM_CALLBACK_IRQ, &value), 0);
+  EXPECT_EQ(value, 0);
+}
+
+CHECK(upcall_vector_bad, "hvm", "bad upcall vectors and vCPUs are refused") {
+  struct xen_hvm_evtchn_upcall_vector upcall = { .vcpu = cpus[0].xen_id, .vector = 0x0f };
+  EXPECT_EQ(hvm_op(HVMOP_set_evtchn_upcall_vector, &upcall), -EINVAL);
+  upcall = (struct xen_hvm_evtchn_upcall_vector){ .vcpu = 4096, .vector = 0x40 };
+  long result = hvm_op(HVMOP_set_evtchn_upcall_vector, &upcall);
+  EXPECT(result == -EINVAL || result == -ENOENT, "vCPU 4096 gives %ld%s", result, error_name(result));
+  EXPECT_EQ(hvm_op(HVMOP_set_evtchn_upcall_vector, NON_CANONICAL), -EFAULT);
+}
+
+CHECK(pagetable_dying, "hvm", "pagetable_dying, which Linux probes, is answered") {
+  struct xen_hvm_param argument = { .domid = DOMID_SELF };
+  long result = hvm_op(HVMOP_pagetable_dying, &argument);
+  EXPECT(result == -ENOSYS || result == -EOPNOTSUPP, "it gives %ld%s", result, error_name(result));
+}
+
+CHECK(flush_tlbs, "hvm", "flush_tlbs works without a list") {
+  long result = hvm_op(HVMOP_flush_tlbs, NULL);
+  EXPECT(result == 0 || result == -ENOSYS, "it gives %ld%s", result, error_name(result));
+}
+
+CHECK(unknown_hvm_op, "hvm", "an unknown command gives ENOSYS") {
+  struct xen_hvm_param argument = { .domid = DOMID_SELF };
+  EXPECT_EQ(hvm_op(99, &argument), -ENOSYS);
+}

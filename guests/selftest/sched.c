@@ -1,0 +1,99 @@
+/* sched_op: [SCHED] public/sched.h. */
+#include "check.h"
+
+#include "../lib/clock.h"
+#include "../lib/events.h"
+#include "../lib/hypercall.h"
+#include "../lib/x86.h"
+
+#define PATIENCE (20 * SECOND)
+#define MAX_POLL_PORTS 128
+
+static long poll(const evtchn_port_t *ports, u32 count, u64 timeout) {
+  struct sched_poll request = { .ports = ports, .nr_ports = count, .timeout = timeout };
+  return sched_op(SCHEDOP_poll, &request);
+}
+
+CHECK(yield, "sched", "yield comes back") { EXPECT_EQ(sched_op(SCHEDOP_yield, NULL), 0); }
+
+CHECK(poll_ready, "sched", "poll returns at once when a port is pending") {
+  evtchn_port_t ports[2] = { bind_ipi(cpus[0].xen_id, NULL), bind_ipi(cpus[0].xen_id, NULL) };
+  REQUIRE(ports[0] != 0 && ports[1] != 0, "no ports");
+  evtchn_send(ports[1]);
+  u64 start = now_ns();
+  EXPECT_EQ(poll(ports, 2, now_ns() + 10 * SECOND), 0);
+  EXPECT(now_ns() - start < 5 * SECOND, "it takes %lu ms", (now_ns() - start) / MS);
+  event_close(ports[0]);
+  event_close(ports[1]);
+}
+
+CHECK(poll_timeout, "sched", "poll returns when its time is over") {
+  evtchn_port_t port = bind_ipi(cpus[0].xen_id, NULL);
+  u64 start = now_ns();
+  EXPECT_EQ(poll(&port, 1, start + 20 * MS), 0);
+  u64 elapsed = now_ns() - start;
+  /* KVM's own SCHEDOP_poll takes the deadline for a duration, so it may sleep for as long as the guest has run. */
+  EXPECT(elapsed >= 19 * MS && elapsed < start + PATIENCE, "it takes %lu us", elapsed / 1000);
+  note("poll with a deadline in 20 ms takes %lu us", elapsed / 1000);
+  event_close(port);
+}
+
+static void send_later(void *argument) {
+  WAIT_FOR(false, 20 * MS);
+  evtchn_send(*(evtchn_port_t *)argument);
+}
+
+CHECK(poll_wake, "sched", "poll returns when another vCPU sends to a masked port") {
+  if (cpu_count < 2) return skip("there is one CPU");
+  evtchn_port_t port = bind_ipi(cpus[0].xen_id, NULL);
+  REQUIRE(port != 0 && event_masked(port), "no masked port");
+  u64 start = now_ns();
+  cpu_run(&cpus[1], send_later, &port);
+  EXPECT_EQ(poll(&port, 1, start + PATIENCE), 0);
+  u64 elapsed = now_ns() - start;
+  EXPECT(event_pending(port), "the port is not pending after %lu us", elapsed / 1000);
+  EXPECT(elapsed < PATIENCE / 2, "it takes %lu ms", elapsed / MS);
+  cpu_wait(&cpus[1], PATIENCE);
+  event_close(port);
+}
+
+CHECK(poll_many, "sched", "poll takes 128 ports and no more") {
+  static evtchn_port_t ports[MAX_POLL_PORTS + 1];
+  evtchn_port_t port = bind_ipi(cpus[0].xen_id, NULL);
+  for (u32 i = 0; i < ARRAY_SIZE(ports); i++) ports[i] = port;
+  evtchn_send(port);
+  EXPECT_EQ(poll(ports, MAX_POLL_PORTS, now_ns() + SECOND), 0);
+  EXPECT_EQ(poll(ports, MAX_POLL_PORTS + 1, now_ns() + SECOND), -EINVAL);
+  EXPECT_EQ(poll(ports, 0xffffffff, now_ns() + SECOND), -EINVAL);
+  event_close(port);
+}
+
+CHECK(poll_bad, "sched", "poll refuses bad ports and pointers") {
+  static const evtchn_port_t bad[] = { EVTCHN_2L_NR_CHANNELS, 0x80000000, 0xffffffff };
+  u64 deadline = now_ns() + 100 * MS;
+  for (u32 i = 0; i < ARRAY_SIZE(bad); i++) EXPECT_EQ(poll(&bad[i], 1, deadline), -EINVAL);
+  EXPECT_EQ(poll(NON_CANONICAL, 1, deadline), -EFAULT);
+  EXPECT_EQ(poll(probe(PROBE_SECOND, PAGE_SIZE - 4), 2, deadline), -EFAULT);
+  EXPECT_EQ(sched_op(SCHEDOP_poll, NON_CANONICAL), -EFAULT);
+}
+
+CHECK(block, "sched", "block returns when an event comes") {
+  evtchn_port_t port = bind_virq(VIRQ_TIMER, cpus[0].xen_id, NULL);
+  bool own = port != 0;
+  u64 start = now_ns();
+  if (own) event_listen(port, NULL, NULL);
+  struct vcpu_set_singleshot_timer timer = { .timeout_abs_ns = start + 20 * MS };
+  REQUIRE_EQ(vcpu_op(VCPUOP_set_singleshot_timer, cpus[0].xen_id, &timer), 0);
+  EXPECT_EQ(sched_op(SCHEDOP_block, NULL), 0);
+  u64 elapsed = now_ns() - start;
+  EXPECT(elapsed < PATIENCE, "it takes %lu ms", elapsed / MS);
+  WAIT_FOR(false, 30 * MS);
+  if (own) event_close(port);
+}
+
+CHECK(sched_bad, "sched", "shutdown needs a readable reason; unknown commands give ENOSYS") {
+  EXPECT_EQ(sched_op(SCHEDOP_shutdown, NON_CANONICAL), -EFAULT);
+  EXPECT_EQ(sched_op(SCHEDOP_shutdown, probe(PROBE_HOLE, 0)), -EFAULT);
+  u64 argument = 0;
+  EXPECT_EQ(sched_op(99, &argument), -ENOSYS);
+}
