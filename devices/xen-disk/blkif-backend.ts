@@ -5,18 +5,17 @@
  * [BLKIF] xen.git xen/include/public/io/blkif.h
  * [RING] xen.git xen/include/public/io/ring.h
  */
-import { PAGE_SIZE } from "../../shared/brand.js";
 import type { GuestMemory } from "../../shared/memory.js";
 import { BLKIF_ABIS, BlkifStatus } from "./blkif-abi.js";
+import { BlkifCounters } from "./blkif-counters.js";
 import { BlkifReader, READY } from "./blkif-reader.js";
 import { BlkifRequest } from "./blkif-request.js";
 import { BlkifRing } from "./blkif-ring.js";
-import type { RingPage } from "./blkif-ring.js";
-import { BlockOp } from "./block-backend.js";
 import type { BlockBackend } from "./block-backend.js";
 import type { RingConnection } from "./disk-plane.js";
 import { GrantCache } from "./grant-cache.js";
 import type { GrantAccess } from "./grant-cache.js";
+import { mapRingPages, unmapRingPages } from "./ring-pages.js";
 
 export interface BlkifHost {
   readonly grants: GrantAccess;
@@ -35,18 +34,6 @@ export interface BlkifOptions {
   readonly maxPersistentGrants?: number;
 }
 
-/** Flat counts since construction, for metrics. */
-export interface BlkifCounters {
-  reads: number;
-  writes: number;
-  flushes: number;
-  discards: number;
-  /** Responses other than OKAY. */
-  errors: number;
-  bytesRead: number;
-  bytesWritten: number;
-}
-
 /** What Linux's front end uses with its default of 32 indirect segments on one page: 32 * 32 data pages and 32 of descriptors. */
 const DEFAULT_PERSISTENT_GRANTS = 1056;
 /** EOPNOTSUPP: what a host's fallocate answers where it cannot punch holes. */
@@ -55,15 +42,7 @@ const EOPNOTSUPP = 95;
 const RINGS_PER_KICK = 4;
 
 export class BlkifBackend {
-  readonly counters: BlkifCounters = {
-    reads: 0,
-    writes: 0,
-    flushes: 0,
-    discards: 0,
-    errors: 0,
-    bytesRead: 0,
-    bytesWritten: 0,
-  };
+  readonly counters = new BlkifCounters();
   readonly #host: BlkifHost;
   readonly #cache: GrantCache;
   /** Requests at rest. Grows to the most that were ever in flight, at most the ring's size. */
@@ -105,7 +84,6 @@ export class BlkifBackend {
     return this.#ring !== undefined;
   }
 
-  /** Persistent grants mapped now. */
   get persistentGrants(): number {
     return this.#cache.size;
   }
@@ -113,21 +91,15 @@ export class BlkifBackend {
   /** Maps the ring and serves what already waits in it; else says why not, and nothing stays mapped. */
   connect(connection: RingConnection): string | undefined {
     if (this.#ring !== undefined) return "the ring is connected already";
-    const pages: RingPage[] = [];
-    for (const ref of connection.ringRefs) {
-      const page = this.#mapRingPage(ref);
-      if (page === undefined) {
-        this.#unmapRing(connection.ringRefs.slice(0, pages.length));
-        return `grant ${ref} of the ring cannot be mapped`;
-      }
-      pages.push(page);
-    }
+    const { grants, memory } = this.#host;
+    const pages = mapRingPages(grants, memory, connection.ringRefs);
+    if (typeof pages === "number") return `grant ${pages} of the ring cannot be mapped`;
     const first = pages[0];
     if (first === undefined) return "the ring has no page";
     const abi = BLKIF_ABIS[connection.abi];
     const ring = new BlkifRing(abi, first, pages);
     if (ring.waiting() < 0) {
-      this.#unmapRing(connection.ringRefs);
+      unmapRingPages(grants, connection.ringRefs);
       return "the ring's indices make no sense";
     }
     this.#cache.open(connection.persistent);
@@ -179,7 +151,7 @@ export class BlkifBackend {
     this.quiesce(() => {
       if (this.#ring !== undefined) {
         this.#cache.close();
-        this.#unmapRing(this.#ringRefs);
+        unmapRingPages(this.#host.grants, this.#ringRefs);
       }
       this.#forgetRing();
       done();
@@ -195,19 +167,6 @@ export class BlkifBackend {
     this.#barrier = undefined;
     this.#barrierWaits = false;
     this.#drained = [];
-  }
-
-  #mapRingPage(ref: number): RingPage | undefined {
-    const at = this.#host.grants.map(ref, true);
-    if (at < 0) return undefined;
-    const region = this.#host.memory.region(at, PAGE_SIZE);
-    if (region !== undefined) return { region, word: (at - region.gpa) / 4 };
-    this.#host.grants.unmap(ref, true);
-    return undefined;
-  }
-
-  #unmapRing(refs: readonly number[]): void {
-    for (const ref of refs) this.#host.grants.unmap(ref, true);
   }
 
   #forgetRing(): void {
@@ -275,22 +234,7 @@ export class BlkifBackend {
   }
 
   #submit(request: BlkifRequest): void {
-    switch (request.op) {
-      case BlockOp.read:
-        this.counters.reads++;
-        this.counters.bytesRead += request.length;
-        break;
-      case BlockOp.write:
-        this.counters.writes++;
-        this.counters.bytesWritten += request.length;
-        break;
-      case BlockOp.flush:
-        this.counters.flushes++;
-        break;
-      case BlockOp.discard:
-        this.counters.discards++;
-        break;
-    }
+    this.counters.submitted(request);
     this.#host.storage.submit(request);
   }
 

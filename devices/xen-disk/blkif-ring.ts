@@ -7,9 +7,9 @@
  * [RING] xen.git xen/include/public/io/ring.h
  */
 import { PAGE_SIZE } from "../../shared/brand.js";
-import type { MemoryRegion } from "../../shared/memory.js";
 import { RING_HEADER_SIZE, ringSlots } from "./blkif-abi.js";
 import type { BlkifAbi } from "./blkif-abi.js";
+import type { RingPage } from "./ring-pages.js";
 
 /** Words of struct blkif_sring, all in its first page. */
 const REQ_PROD = 0;
@@ -18,12 +18,6 @@ const RSP_PROD = 2;
 const RSP_EVENT = 3;
 const WORDS_PER_PAGE = PAGE_SIZE / 4;
 const HEADER_WORDS = RING_HEADER_SIZE / 4;
-
-/** A page of a ring: its words start at `word` of the region's. */
-export interface RingPage {
-  readonly region: MemoryRegion;
-  readonly word: number;
-}
 
 export class BlkifRing {
   /** Slots: a power of two. */

@@ -1,6 +1,8 @@
 /**
  * The conversation between a disk's control side (device actor) and its data plane (disk actor): plain data that clones.
- * Requests go through {@link DiskPlane}; each is answered through {@link DiskPlaneEvents}, later and in order.
+ *
+ * The data plane carries requests out in order, each when the one before is done: a `connect` waits for the `disconnect`
+ * under way. Its answers come later, through {@link DiskPlaneEvents}, in the order of the requests.
  */
 import type { EvtchnPort } from "../../shared/brand.js";
 import type { BlkifAbiName } from "./blkif-abi.js";
@@ -22,18 +24,16 @@ export interface DiskConnection {
 }
 
 export interface DiskPlane {
-  /** Maps the rings and starts. Answered by `connected` or `failed`. */
+  /** Maps the rings and serves them. Answered only by `stopped`, when that does not work. */
   connect(connection: DiskConnection): void;
-  /** Stops fetching, waits for what is in flight, unmaps. Answered by `disconnected`, also when nothing was connected. */
+  /** Stops fetching, waits for what is in flight, unmaps. Answered by `disconnected`, whatever was connected. */
   disconnect(): void;
 }
 
 /** What the data plane tells the control side. */
 export interface DiskPlaneEvents {
-  connected(): void;
-  /** `connect` did not work; nothing is mapped. */
-  failed(reason: string): void;
-  /** The guest broke the ring protocol: that ring has stopped for good, until it is disconnected. */
+  /** A ring cannot be mapped, or the guest broke its protocol: the disk serves nothing until it is connected anew. */
   stopped(reason: string): void;
+  /** Nothing of the guest's is mapped or in flight any more. */
   disconnected(): void;
 }

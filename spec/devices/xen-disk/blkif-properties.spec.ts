@@ -66,7 +66,7 @@ describe("BlkifBackend, any input", () => {
           });
         },
       ),
-      { numRuns: 80 },
+      { numRuns: 50 },
     );
   });
 

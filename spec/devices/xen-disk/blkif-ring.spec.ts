@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { BLKIF_ABIS } from "../../../devices/xen-disk/blkif-abi.js";
 import type { BlkifAbiName } from "../../../devices/xen-disk/blkif-abi.js";
 import { BlkifRing } from "../../../devices/xen-disk/blkif-ring.js";
-import type { RingPage } from "../../../devices/xen-disk/blkif-ring.js";
+import type { RingPage } from "../../../devices/xen-disk/ring-pages.js";
 import { TestMemory } from "./front-end.js";
 
 const REQ_PROD = 0;
