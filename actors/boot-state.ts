@@ -9,6 +9,9 @@ const UNINITIALIZED = 1;
 /** Reset state of a processor, Intel SDM volume 3, table 10-1. */
 const RESET_CR0 = 0x6000_0010;
 const MSR_IA32_APICBASE = 0x1b;
+/** MTRRs on, everything write-back: as firmware leaves them, else Linux goes without PAT. Intel SDM 12.11.2.1. */
+const MSR_IA32_MTRR_DEF_TYPE = 0x2ff;
+const MTRR_ENABLED_WRITE_BACK = 0xc06n;
 
 /** A boot processor with `registers`, or (undefined) one that waits for INIT and SIPI. */
 export function applyBootState(vcpu: Vcpu, registers: BootRegisters | undefined, isBoot: boolean): void {
@@ -22,6 +25,7 @@ export function applyBootState(vcpu: Vcpu, registers: BootRegisters | undefined,
   regs.rbx = BigInt(registers?.rbx ?? 0);
   regs.rsi = BigInt(registers?.rsi ?? 0);
   vcpu.storeRegs();
+  vcpu.setMsr(MSR_IA32_MTRR_DEF_TYPE, MTRR_ENABLED_WRITE_BACK);
   vcpu.setMpState(isBoot ? RUNNABLE : UNINITIALIZED);
 }
 

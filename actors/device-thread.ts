@@ -59,6 +59,7 @@ export class DeviceThread implements ActorWork {
       open(SERIAL_STREAMS[i] ?? "serial0", serial);
     });
     open("xen-console", config.xenConsole);
+    open("debugcon", config.debugcon?.chardev);
     return { places };
   }
 
@@ -92,6 +93,12 @@ export class DeviceThread implements ActorWork {
 
   pressPowerButton(): void {
     this.#thread.board.acpiPm.pressPowerButton();
+  }
+
+  drained(): boolean {
+    this.#xen?.console.pump();
+    for (const stream of this.#streams.values()) stream.pump();
+    return [...this.#streams.values()].every((stream) => stream.idle);
   }
 
   stop(): void {
@@ -136,7 +143,7 @@ export class DeviceThread implements ActorWork {
   }
 
   #addStreams(): void {
-    const { board, pvConsole, xenConsole } = this.#thread;
+    const { board, debugcon, pvConsole, xenConsole } = this.#thread;
     board.serials.forEach((serial, i) => {
       const name = SERIAL_STREAMS[i];
       if (serial === undefined || name === undefined) return;
@@ -157,13 +164,9 @@ export class DeviceThread implements ActorWork {
       this.#xen?.console.pump();
     };
     this.#add({ name: "xen-console", ...pvConsole, drained: pumpConsole, arrived: pumpConsole });
-    this.#add({
-      name: "xen-log",
-      output: xenConsole,
-      input: undefined,
-      drained: () => undefined,
-      arrived: () => undefined,
-    });
+    const quiet = { input: undefined, drained: () => undefined, arrived: () => undefined };
+    this.#add({ name: "xen-log", output: xenConsole, ...quiet });
+    this.#add({ name: "debugcon", output: debugcon, ...quiet });
   }
 
   #add(parts: ConstructorParameters<typeof Stream>[0]): void {

@@ -25,6 +25,7 @@ const api: DeviceApi = {
   pressPowerButton() {
     device.pressPowerButton();
   },
+  drained: () => device.drained(),
   stop() {
     device.stop();
   },

@@ -1,6 +1,6 @@
 /** The arguments of a hypercall, taken from where each transport leaves them. One frame a vCPU, filled in at each call. */
 import type { VcpuId } from "../shared/brand.js";
-import type { HypercallFrame } from "../xen/hypercalls/frame.js";
+import type { HypercallFrame } from "../xen/hypercalls/call.js";
 import { KvmRun, SyncRegs } from "./host/exit.js";
 
 const TWO_32 = 0x1_0000_0000;

@@ -99,6 +99,8 @@ export interface DeviceApi {
   /** Disks finish what they do and take nothing new. */
   pause(): Promise<void>;
   pressPowerButton(): void;
+  /** True when nothing that the guest wrote is left here. */
+  drained(): boolean;
   /** Closes everything and leaves the loop. */
   stop(): void;
 }

@@ -10,7 +10,7 @@ import type { Chardev, ChardevHost } from "./host/chardev.js";
 import type { ChardevConfig } from "../shared/config.js";
 
 /** Names of the streams that an embedding program can hold. "xen-console" is the PV console, "xen-log" what Xen itself would print. */
-export type StreamName = "serial0" | "serial1" | "serial2" | "serial3" | "xen-console" | "xen-log";
+export type StreamName = "serial0" | "serial1" | "serial2" | "serial3" | "xen-console" | "debugcon" | "xen-log";
 
 /** Bytes that may be on their way to the embedding program. */
 const WINDOW_BYTES = 64 * 1024;
@@ -83,6 +83,11 @@ export class Stream {
     }
     if (moved) this.#parts.drained();
     if (this.#parts.input !== undefined && this.#parts.input.free > 0) this.#sink.resumeInput();
+  }
+
+  /** Nothing waits here, in the ring or on its way. */
+  get idle(): boolean {
+    return this.#parts.output.length === 0 && this.#left.length === 0 && this.#underWay === 0;
   }
 
   /** Bytes from outside; returns how many there was room for. */

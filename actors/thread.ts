@@ -37,6 +37,7 @@ import { XenHostOfThread } from "./xen-host.js";
 
 /** Bytes of Xen's own console that may wait for the device actor. */
 const XEN_CONSOLE_BYTES = 64 * 1024;
+const DEBUGCON_BYTES = 16 * 1024;
 /** PV console rings between guest and the outside. */
 const PV_CONSOLE_BYTES = 16 * 1024;
 const GUEST_LINES_LOGGED = 1000;
@@ -67,10 +68,12 @@ export class MachineThread {
   readonly xen: XenParts | undefined;
   /** Output of Xen's own console: hypercall and log port. */
   readonly xenConsole: ByteRing;
+  /** Output of the debug port. */
+  readonly debugcon: ByteRing;
   readonly pvConsole: { readonly output: ByteRing; readonly input: ByteRing };
   readonly log: Log;
   readonly #events: MessagePort;
-  readonly #xenConsoleLock: Lock;
+  readonly #textLock: Lock;
   readonly #guestLines = new LogLimiter(GUEST_LINES_LOGGED);
 
   constructor(init: WorkerInit, component: string, slot: number) {
@@ -97,8 +100,9 @@ export class MachineThread {
     this.deadlines = new Deadlines(arena, deadlineCount(config.vcpus.count), () => {
       this.doorbells[0]?.ring();
     });
-    this.#xenConsoleLock = new Lock(arena.int32(1));
+    this.#textLock = new Lock(arena.int32(1));
     this.xenConsole = new ByteRing(arena, XEN_CONSOLE_BYTES);
+    this.debugcon = new ByteRing(arena, DEBUGCON_BYTES);
     this.pvConsole = {
       output: new ByteRing(arena, PV_CONSOLE_BYTES),
       input: new ByteRing(arena, PV_CONSOLE_BYTES),
@@ -131,13 +135,17 @@ export class MachineThread {
     this.kicks.requestAll(VcpuRequest.control);
   }
 
-  /** Bytes for Xen's own console. A guest that writes faster than anybody reads loses what does not fit. */
   xenConsoleWrite(data: Uint8Array): void {
-    this.#xenConsoleLock.acquire();
+    this.#write(this.xenConsole, data);
+  }
+
+  /** A guest that writes faster than anybody reads loses what does not fit. */
+  #write(ring: ByteRing, data: Uint8Array): void {
+    this.#textLock.acquire();
     try {
-      for (const byte of data) if (!this.xenConsole.push(byte)) break;
+      for (const byte of data) if (!ring.push(byte)) break;
     } finally {
-      this.#xenConsoleLock.release();
+      this.#textLock.release();
     }
     this.doorbells[0]?.ring();
   }
@@ -177,7 +185,9 @@ export class MachineThread {
       },
       guestLine: (source, text) => {
         if (this.#guestLines.allow(source)) this.log.info(`${source}: ${printable(text)}`);
-        if (source === "xen-platform") this.xenConsoleWrite(new TextEncoder().encode(`${text}\n`));
+        const bytes = new TextEncoder().encode(`${text}\n`);
+        if (source === "xen-platform") this.xenConsoleWrite(bytes);
+        else this.#write(this.debugcon, bytes);
       },
     };
   }

@@ -21,13 +21,12 @@ import type { MsrExit, VmExit } from "./host/exit.js";
 import { kvmSegment } from "./host/kvm-abi.js";
 import { Vcpu } from "./host/vcpu.js";
 import { SYS } from "./host/libc.js";
+import { HYPERCALL_MSR } from "./hypercall-msr.js";
 import { KernelFrame, RegisterFrame } from "./hypercall-frames.js";
 import type { VcpuOutcome, VcpuSetup } from "./protocol.js";
 import type { MachineThread, XenParts } from "./thread.js";
 import { XenVcpuSync } from "./xen-vcpu-sync.js";
 
-/** The MSR that takes the address of the hypercall page, as our CPUID leaf says. */
-export const HYPERCALL_MSR = 0x4000_0000;
 const EFER_LMA = 0x400;
 const PAGE_MASK_LOW = 0xffff_f000;
 /** How soon a closed-interrupt vCPU is looked at again when nothing else would make it exit. */

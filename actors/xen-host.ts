@@ -26,6 +26,7 @@ const MSI_ADDRESS = 0xfee0_0000;
 /** How long a reading of the guest's clock is extended by the host's own. */
 const CLOCK_REFRESH_NS = 100e6;
 const NS_PER_MS = 1e6;
+const GSIS = 24;
 
 /** What this needs of its thread (thread.ts). */
 export interface XenThread {
@@ -141,7 +142,7 @@ export class XenHostOfThread implements XenHost {
   }
 
   gsiLevel(gsi: number): 0 | 1 {
-    return this.#thread.board.router.level(gsi);
+    return gsi < GSIS ? this.#thread.board.router.level(gsi) : 0;
   }
 
   pollWait(vcpu: VcpuId, deadlineNs: number): void {

@@ -102,6 +102,11 @@ export class IrqRouter {
     };
   }
 
+  /** The level that `gsi` was last driven to. */
+  level(gsi: number): 0 | 1 {
+    return Atomics.load(this.#driven, gsi) === 0 ? 0 : 1;
+  }
+
   /** The PIIX3's routing changed: asserted PCI lines move to their new GSI. */
   routesChanged(): void {
     this.#locked(() => {

@@ -37,6 +37,7 @@ export const KvmCap = {
   X86_MSR_FILTER: 189,
   MAX_VCPUS: 66,
   GET_TSC_KHZ: 61,
+  TSC_DEADLINE_TIMER: 72,
 } as const;
 export type KvmCapName = keyof typeof KvmCap;
 

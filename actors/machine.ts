@@ -1,0 +1,421 @@
+/**
+ * The machine: owns the threads and what the host gave, and takes the guest from power-on to its end. It lives in the
+ * embedding program's thread and never blocks it.
+ *
+ *   create -> stopped;  start -> running;  pause -> paused;  resume -> running;  the guest's end, stop or a failure -> ended
+ */
+import { MessageChannel } from "node:worker_threads";
+import { releaseProxy, wrap } from "comlink";
+import type { Remote } from "comlink";
+import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
+import { resolveConfig } from "../shared/config.js";
+import type { MachineConfig, ResolvedConfig } from "../shared/config.js";
+import { fromRecord, VmmError } from "../shared/errors.js";
+import { VcpuRequest } from "../xen/host.js";
+import { guestCpuid } from "./cpuid.js";
+import { loadGuest } from "./guest-loader.js";
+import { openLibc } from "./host/libc.js";
+import { HostResources } from "./host-resources.js";
+import { HYPERCALL_MSR } from "./hypercall-msr.js";
+import type { EndReason } from "./lifecycle.js";
+import { openLog } from "./log.js";
+import type { LogSink } from "./log.js";
+import { MachineControl } from "./machine-control.js";
+import { OutputStreams } from "./output-streams.js";
+import type { StreamListener } from "./output-streams.js";
+import type { ActorEvent, DeviceApi, VcpuApi, VcpuOutcome } from "./protocol.js";
+import { ringingEndpoint } from "./ringing-endpoint.js";
+import type { StreamName } from "./streams.js";
+import { startWorker } from "./workers.js";
+import type { ActorHandle } from "./workers.js";
+
+/** Why a machine came to its end. */
+export type MachineEnd =
+  | { readonly kind: "poweroff" }
+  /** The guest asked for a reset and the machine was told not to do it. */
+  | { readonly kind: "reset-requested" }
+  /** The guest wrote to the debug exit port; `code` is what QEMU would exit with. */
+  | { readonly kind: "debug-exit"; readonly code: number }
+  /** `report` is text of several lines for a person. */
+  | { readonly kind: "crash"; readonly report: string }
+  /** Somebody called `stop()`. */
+  | { readonly kind: "stopped" }
+  | { readonly kind: "failed"; readonly error: Error };
+
+export type MachineStatus = "stopped" | "running" | "paused" | "ended";
+
+export interface MachineOptions {
+  /** Where log records go; standard error, as the configuration says, when absent. */
+  readonly log?: LogSink;
+}
+
+interface VcpuHandle extends ActorHandle {
+  readonly api: Remote<VcpuApi>;
+}
+
+/** How long the actors get to end by themselves before their threads are ended. */
+const GRACE_MS = 2000;
+/** How long the listeners get to take the guest's last words. */
+const DRAIN_MS = 5000;
+const INPUT_RETRY_MS = 5;
+
+export class Machine implements AsyncDisposable {
+  /** Complete configuration, defaults filled in. */
+  readonly config: ResolvedConfig;
+  /** Settles once, when all that the guest wrote has gone to the listeners; never rejects. */
+  readonly ended: Promise<MachineEnd>;
+  readonly #host: HostResources;
+  readonly #control: MachineControl;
+  readonly #streams: OutputStreams;
+  readonly #log: LogSink;
+  readonly #vcpus: readonly VcpuHandle[];
+  readonly #device: ActorHandle;
+  readonly #deviceApi: Remote<DeviceApi>;
+  readonly #startDisks: () => readonly ActorHandle[];
+  #disks: readonly ActorHandle[] = [];
+  #places: Readonly<Record<string, string>> = {};
+  #status: MachineStatus = "stopped";
+  /** Settles when all vCPUs are at rest. */
+  #running: Promise<void> = Promise.resolve();
+  #resolveEnded: (end: MachineEnd) => void = () => undefined;
+  #disposed: Promise<void> | undefined;
+
+  private constructor(config: ResolvedConfig, options: MachineOptions) {
+    this.config = config;
+    this.#log = options.log ?? openLog(config.log);
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
+    const libc = openLibc();
+    this.#host = HostResources.acquire(libc, config);
+    const { parts, scratch } = this.#host;
+    this.#control = new MachineControl(parts, libc, scratch);
+    this.#control.clock.reset();
+    const events = (): MessageChannel["port2"] => this.#openEvents();
+    this.#vcpus = this.#host.vcpuFds.map((_, index) => {
+      const port = events();
+      const handle = startWorker("vcpu", `vcpu${index}`, {
+        workerData: { parts, index, events: port },
+        transferList: [port],
+      });
+      return { ...handle, api: wrap<VcpuApi>(nodeEndpoint(handle.worker)) };
+    });
+    const channels = this.#host.disks.map((disk) => ({ disk, channel: new MessageChannel() }));
+    const port = events();
+    const disks = channels.map(({ disk, channel }) => ({ disk, control: channel.port1 }));
+    this.#device = startWorker("device", "devices", {
+      workerData: { parts, index: 0, events: port, disks },
+      transferList: [port, ...disks.map(({ control }) => control)],
+    });
+    const bell = this.#control.doorbells[0];
+    if (bell === undefined) throw new RangeError("The device actor has no doorbell");
+    this.#deviceApi = wrap<DeviceApi>(ringingEndpoint(this.#device.worker, bell));
+    this.#streams = new OutputStreams((stream, count) => {
+      void this.#deviceApi.acknowledge(stream, count);
+    });
+    // PV disks are wanted once the guest's driver is up: their threads do not delay its first instruction.
+    this.#startDisks = () =>
+      channels.map(({ disk, channel }, index) => {
+        const own = events();
+        return startWorker("disk", `disk${index}`, {
+          workerData: { parts, index, events: own, control: channel.port2, disk },
+          transferList: [own, channel.port2],
+        });
+      });
+  }
+
+  /**
+   * Makes a machine, switched off. Nothing is left behind when it fails.
+   *
+   * @throws VmmError CONFIG, HOST_UNSUPPORTED or HOST_SYSCALL, with one line for a person
+   */
+  static async create(config: MachineConfig, options: MachineOptions = {}): Promise<Machine> {
+    const machine = new Machine(resolveConfig(config), options);
+    try {
+      await machine.#setUp();
+    } catch (error) {
+      await machine[Symbol.asyncDispose]();
+      throw error;
+    }
+    return machine;
+  }
+
+  status(): MachineStatus {
+    return this.#status;
+  }
+
+  /** Where a stream can be found on the host: the path of a pty, for one. */
+  get places(): Readonly<Record<string, string>> {
+    return this.#places;
+  }
+
+  /** How hypercalls and events are carried: "kernel" by KVM's Xen support, "userspace" by us, "none" without Xen. */
+  get transport(): "none" | "kernel" | "userspace" {
+    return this.#host.parts.transport.kind;
+  }
+
+  /** Switches the machine on. */
+  async start(): Promise<void> {
+    this.#expect("stopped", "start");
+    this.#go();
+    this.#disks = this.#startDisks();
+    for (const disk of this.#disks) this.#watch(disk);
+    await Promise.resolve();
+  }
+
+  /** Stops the vCPUs and the guest's clock; resolves when all is at rest. */
+  async pause(): Promise<void> {
+    this.#expect("running", "pause");
+    this.#control.lifecycle.stop();
+    this.#control.kicks.requestAll(VcpuRequest.control);
+    await this.#running;
+    if (this.#status !== "running") return;
+    this.#status = "paused";
+    await this.#deviceApi.pause();
+  }
+
+  async resume(): Promise<void> {
+    this.#expect("paused", "resume");
+    this.#control.lifecycle.clear();
+    await this.#deviceApi.resume();
+    this.#go();
+  }
+
+  /** Presses the reset button: the guest starts over, running or paused as before. */
+  async reset(): Promise<void> {
+    if (this.#status === "paused") {
+      await this.#resetGuest();
+      return;
+    }
+    this.#expect("running", "reset");
+    this.#control.lifecycle.end("reset", -1);
+    this.#control.kicks.requestAll(VcpuRequest.control);
+  }
+
+  /** Ends the machine at once, as pulling the plug does. */
+  async stop(): Promise<void> {
+    if (this.#status === "ended") return;
+    await this.#haltVcpus();
+    await this.#finish({ kind: "stopped" });
+  }
+
+  /** Presses the ACPI power button. */
+  async powerButton(): Promise<void> {
+    await this.#deviceApi.pressPowerButton();
+  }
+
+  /** Gives bytes to the guest; resolves when the device has taken all of them. */
+  async writeStream(stream: StreamName, bytes: Uint8Array): Promise<void> {
+    let done = 0;
+    while (done < bytes.length && this.#status !== "ended") {
+      const taken = await this.#deviceApi.input(stream, bytes.subarray(done));
+      done += taken;
+      if (taken === 0) await new Promise((resolve) => setTimeout(resolve, INPUT_RETRY_MS));
+    }
+  }
+
+  /**
+   * Calls `listener` with what the guest writes from now on. When it returns a promise, nothing more comes before that
+   * resolves, and the guest waits once the device's buffer is full.
+   */
+  onStream(stream: StreamName, listener: StreamListener): void {
+    this.#streams.listen(stream, listener);
+  }
+
+  /** Registers, instruction and last exits of each vCPU. Paused only. */
+  async describeVcpus(): Promise<string> {
+    this.#expect("paused", "describe the vCPUs");
+    const reports = await Promise.all(this.#vcpus.map(({ api }) => api.report()));
+    return reports.join("\n");
+  }
+
+  /** Stops the machine if it runs and gives everything back to the host. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed ??= this.#dispose();
+    await this.#disposed;
+  }
+
+  async #setUp(): Promise<void> {
+    const { config } = this;
+    const { supportedCpuid, parts, tscDeadline, tscKhz, vcpuFds } = this.#host;
+    this.#watch(this.#device);
+    for (const vcpu of this.#vcpus) this.#watch(vcpu);
+    const cpuid = (vcpu: number): ReturnType<typeof guestCpuid> =>
+      guestCpuid({
+        config,
+        supported: supportedCpuid,
+        vcpu,
+        apicId: parts.apicIds[vcpu] ?? 0,
+        tscDeadline,
+        tscKhz,
+        hypercallMsr: HYPERCALL_MSR,
+      });
+    const vcpus = this.#vcpus.map((vcpu, index) =>
+      unlessDead(vcpu, vcpu.api.setUp({ vcpuFd: vcpuFds[index] ?? -1, cpuid: cpuid(index) })),
+    );
+    const device = unlessDead(this.#device, this.#setUpDevice());
+    await Promise.all([...vcpus, device, this.#resetGuest(device)]);
+  }
+
+  async #setUpDevice(): Promise<void> {
+    this.#places = (await this.#deviceApi.setUp()).places;
+  }
+
+  /** Power-on state of everything, with the guest's kernel in memory. */
+  async #resetGuest(ready: Promise<void> = Promise.resolve()): Promise<void> {
+    const devices = ready.then(() => unlessDead(this.#device, this.#deviceApi.reset()));
+    const registers = loadGuest(this.#host.parts);
+    await devices;
+    await Promise.all(
+      this.#vcpus.map((vcpu, index) => unlessDead(vcpu, vcpu.api.reset(index === 0 ? registers : undefined))),
+    );
+  }
+
+  /** Lets the vCPUs run and follows them. */
+  #go(): void {
+    this.#status = "running";
+    this.#control.clock.start();
+    this.#running = this.#follow();
+  }
+
+  /** Runs the guest until it is paused or ends, over as many resets as it asks for. Never rejects. */
+  async #follow(): Promise<void> {
+    try {
+      for (;;) {
+        const outcomes = await Promise.all(this.#vcpus.map((vcpu) => unlessDead<VcpuOutcome>(vcpu, vcpu.api.run())));
+        this.#control.clock.stop();
+        const failed = outcomes.find((outcome) => outcome.kind === "failed");
+        if (failed !== undefined) throw fromRecord(failed.error);
+        const next = this.#judge(this.#control.lifecycle.reason, outcomes);
+        if (next === "pause") return;
+        if (next !== "reset") {
+          void this.#finish(next);
+          return;
+        }
+        await this.#resetGuest();
+        this.#control.lifecycle.clear();
+        this.#control.clock.start();
+      }
+    } catch (error) {
+      void this.#fail(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  /** What follows now that all vCPUs are at rest. */
+  #judge(reason: EndReason, outcomes: readonly VcpuOutcome[]): MachineEnd | "pause" | "reset" {
+    const { lifecycle } = this.#control;
+    const crashed = outcomes.find((outcome) => outcome.kind === "crashed");
+    if (crashed !== undefined) return { kind: "crash", report: crashed.report };
+    switch (reason) {
+      case "none":
+        return "pause";
+      case "poweroff":
+        return this.config.noShutdown ? "pause" : { kind: "poweroff" };
+      case "reset":
+      case "soft-reset":
+      case "watchdog":
+        return this.config.noReboot ? { kind: "reset-requested" } : "reset";
+      case "debug-exit":
+        return { kind: "debug-exit", code: lifecycle.detail };
+      case "suspend":
+        return { kind: "crash", report: "the guest suspended itself, which this machine does not support" };
+      case "crash":
+        return { kind: "crash", report: `the guest reported a crash of its own (vCPU ${lifecycle.vcpu})` };
+      case "failed":
+        return { kind: "failed", error: new VmmError("ACTOR_FAILED", "A thread of the machine failed") };
+      default:
+        return reason satisfies never;
+    }
+  }
+
+  async #fail(error: Error): Promise<void> {
+    await this.#haltVcpus();
+    await this.#finish({ kind: "failed", error });
+  }
+
+  /** Gets every vCPU out of the guest. */
+  async #haltVcpus(): Promise<void> {
+    this.#control.lifecycle.stop();
+    this.#control.kicks.requestAll(VcpuRequest.control);
+    await within(GRACE_MS, this.#running);
+  }
+
+  async #finish(end: MachineEnd): Promise<void> {
+    if (this.#status === "ended") return;
+    this.#status = "ended";
+    await within(DRAIN_MS, this.#drain());
+    this.#resolveEnded(end);
+  }
+
+  /** Until all that the guest wrote has been handed over. */
+  async #drain(): Promise<void> {
+    while (!(await unlessDead(this.#device, this.#deviceApi.drained()))) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    await this.#streams.idle();
+  }
+
+  async #dispose(): Promise<void> {
+    await this.stop();
+    const actors = [...this.#vcpus, this.#device, ...this.#disks];
+    for (const actor of actors) actor.expectEnd();
+    if (this.#disks.length === 0) this.#disks = [];
+    await within(
+      GRACE_MS,
+      this.#deviceApi.stop().catch(() => undefined),
+    );
+    await within(
+      GRACE_MS,
+      Promise.all([this.#device.gone, ...this.#disks.map(({ gone }) => gone)]).then(() => undefined),
+    );
+    this.#deviceApi[releaseProxy]();
+    for (const { api } of this.#vcpus) api[releaseProxy]();
+    await Promise.all(actors.map(({ worker }) => worker.terminate()));
+    this.#streams.close();
+    this.#host.release();
+  }
+
+  /** A worker that dies takes the machine down; the error reaches whoever waits for its end. */
+  #watch(actor: ActorHandle): void {
+    actor.died.catch((error: unknown) => {
+      void this.#fail(error as Error);
+    });
+  }
+
+  #openEvents(): MessageChannel["port2"] {
+    const { port1, port2 } = new MessageChannel();
+    port1.on("message", (event: ActorEvent) => {
+      if (event.kind === "log") this.#log(event.record);
+      else this.#streams.deliver(event.stream, event.bytes);
+    });
+    // The program decides how long it lives; a machine that it forgot must not keep it.
+    port1.unref();
+    return port2;
+  }
+
+  #expect(status: MachineStatus, what: string): void {
+    if (this.#status !== status) {
+      throw new VmmError("STATE", `Cannot ${what} a machine that is ${this.#status}: it must be ${status}`, {
+        status: this.#status,
+      });
+    }
+  }
+}
+
+/** `result`, unless the actor's thread ends first. */
+async function unlessDead<T>(actor: ActorHandle, result: Promise<T>): Promise<Awaited<T>> {
+  return Promise.race([result, actor.died]);
+}
+
+/** Waits for `work`, but not for ever. */
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  try {
+    await Promise.race([work.catch(() => undefined), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
