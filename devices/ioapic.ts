@@ -17,7 +17,6 @@ export interface IoApicHost {
   /**
    * The route of `pin` changed: refresh the kernel's, before any interrupt uses it, as the kernel reports the EOI of a
    * level-triggered vector only if a route names it. Called under the lock; `route()` may be called from here.
-   * A pin that was just masked may keep its old route in the kernel, and must while its interrupt awaits its EOI.
    */
   routesChanged(pin: number): void;
 }
@@ -26,6 +25,7 @@ export interface IoApicHost {
 export interface IoApicRoute {
   readonly address: number;
   readonly data: number;
+  /** The kernel need not know the route. False for a masked pin, too, as long as its interrupt awaits its EOI. */
   readonly masked: boolean;
 }
 
@@ -154,7 +154,7 @@ export class IoApic implements MmioDevice, IoHandler {
     return {
       address: this.#address(pin),
       data: (low & (Rte.vector | Rte.deliveryMode)) | (level ? Rte.level | Msi.assert : 0),
-      masked: (low & Rte.masked) !== 0 || (low & Rte.deliveryMode) === EXT_INT,
+      masked: (low & (Rte.masked | Rte.remoteIrr)) === Rte.masked || (low & Rte.deliveryMode) === EXT_INT,
     };
   }
 
