@@ -21,7 +21,7 @@ export function outputAt(mode: number, count: number, ticks: number): 0 | 1 {
     case 2:
       return ticks % count === count - 1 ? 0 : 1;
     case 3:
-      return ticks % count < (count + 1) / 2 ? 1 : 0;
+      return ticks % count < Math.ceil(count / 2) ? 1 : 0;
     default:
       return ticks === count ? 0 : 1;
   }

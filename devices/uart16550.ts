@@ -212,11 +212,9 @@ export class Uart16550 implements IoHandler {
 
   #send(value: number): void {
     const ier = this.#word(W.ier);
-    if ((ier & Ier.transmit) !== 0) {
-      // The event ends with the write and comes again once THR is empty: the line must show an edge in between.
-      this.#words[W.thrEvent] = 0;
-      this.#update();
-    }
+    // The event ends with the write and comes again once THR is empty: the line must show an edge in between.
+    this.#words[W.thrEvent] = 0;
+    if ((ier & Ier.transmit) !== 0) this.#update();
     if ((this.#word(W.mcr) & Mcr.loop) !== 0) {
       this.#store(value);
     } else if (this.output.push(value) && this.output.length === 1) {
@@ -225,7 +223,7 @@ export class Uart16550 implements IoHandler {
     }
     if (this.#thrEmpty()) this.#words[W.thrEvent] = 1;
     else this.#words[W.thrBlocked] = 1;
-    // A driver may be waiting for THR only as far as LSR goes: with interrupts off this ends here.
+    // Polling drivers, which have interrupts off, end here.
     if (ier !== 0) this.#update();
   }
 
