@@ -128,6 +128,9 @@ function xenLeaves(inputs: CpuidInputs): readonly CpuidEntry[] {
     tscMul: mul,
     tscShift: shift,
     hostTscKhz: tscKhz,
+    // A reset guest counts from 0: no offset.
+    tscOffsetLow: 0,
+    tscOffsetHigh: 0,
     tscStable: hasBit(supported, 0x8000_0007, "edx", 8),
     rdtscp: hasBit(supported, 0x8000_0001, "edx", 27),
     addressBits: (supported.find((entry) => entry.function === 0x8000_0008)?.eax ?? 36) & 0xff,

@@ -274,8 +274,14 @@ export class Machine implements AsyncDisposable {
   /** Lets the vCPUs run and follows them. */
   #go(): void {
     this.#status = "running";
-    this.#control.clock.start();
+    this.#startClock();
     this.#running = this.#follow();
+  }
+
+  /** The device actor sleeps without a deadline while time stands still. */
+  #startClock(): void {
+    this.#control.clock.start();
+    this.#control.doorbells[0]?.ring();
   }
 
   /** Runs the guest until it is paused or ends, over as many resets as it asks for. Never rejects. */
@@ -294,7 +300,7 @@ export class Machine implements AsyncDisposable {
         }
         await this.#resetGuest();
         this.#control.lifecycle.clear();
-        this.#control.clock.start();
+        this.#startClock();
       }
     } catch (error) {
       void this.#fail(error instanceof Error ? error : new Error(String(error)));
