@@ -129,12 +129,12 @@ export class BlkifReader {
 
   #copyDescriptors(ref: number, count: number): boolean {
     if (!this.#cache.acquire(ref, false)) return false;
-    const { region, offset, kept } = this.#cache;
+    const { region, offset, place } = this.#cache;
     if (region !== undefined) {
       const from = offset / 4;
       for (let i = 0; i < count * DESCRIPTOR_WORDS; i++) this.#descriptors[i] = region.words[from + i] ?? 0;
     }
-    this.#cache.release(ref, false, kept);
+    this.#cache.release(ref, false, place);
     return region !== undefined;
   }
 

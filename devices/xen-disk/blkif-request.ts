@@ -2,7 +2,7 @@
 import type { MemoryRegion } from "../../shared/memory.js";
 import { BlockOp, MAX_SEGMENTS } from "./block-backend.js";
 import type { BlockOpCode, BlockRequest } from "./block-backend.js";
-import type { GrantCache } from "./grant-cache.js";
+import type { GrantCache, GrantPlace } from "./grant-cache.js";
 
 export class BlkifRequest implements BlockRequest {
   op: BlockOpCode = BlockOp.read;
@@ -34,7 +34,7 @@ export class BlkifRequest implements BlockRequest {
   #held = 0;
   #writable = false;
   readonly #refs = new Uint32Array(MAX_SEGMENTS);
-  readonly #kept = new Uint8Array(MAX_SEGMENTS);
+  readonly #places: (GrantPlace | undefined)[] = new Array<GrantPlace | undefined>(MAX_SEGMENTS).fill(undefined);
   readonly #completed: (request: BlkifRequest, error: number) => void;
 
   constructor(completed: (request: BlkifRequest, error: number) => void) {
@@ -63,7 +63,7 @@ export class BlkifRequest implements BlockRequest {
     this.#writable = this.op === BlockOp.read;
     if (!cache.acquire(ref, this.#writable)) return false;
     this.#refs[this.#held] = ref;
-    this.#kept[this.#held] = cache.kept ? 1 : 0;
+    this.#places[this.#held] = cache.place;
     this.#held++;
     const at = cache.offset + from;
     const last = this.segmentCount - 1;
@@ -82,7 +82,7 @@ export class BlkifRequest implements BlockRequest {
 
   /** Gives all grants back; also after a partial failure. */
   releaseGrants(cache: GrantCache): void {
-    for (let i = 0; i < this.#held; i++) cache.release(this.#refs[i] ?? 0, this.#writable, this.#kept[i] === 1);
+    for (let i = 0; i < this.#held; i++) cache.release(this.#refs[i] ?? 0, this.#writable, this.#places[i]);
     this.#held = 0;
   }
 

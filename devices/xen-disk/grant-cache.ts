@@ -17,7 +17,7 @@ export interface GrantAccess {
   unmap(ref: number, writable: boolean): void;
 }
 
-/** A page of a persistent grant, a link in the list of resting ones. */
+/** The place of one persistent grant: a link in the list of resting ones. Opaque to others. */
 class Place {
   ref = 0;
   region: MemoryRegion | undefined = undefined;
@@ -29,6 +29,8 @@ class Place {
   older: Place = this;
   newer: Place = this;
 }
+
+export type GrantPlace = Place;
 
 export class GrantCache {
   readonly #access: GrantAccess;
@@ -44,8 +46,8 @@ export class GrantCache {
   /** What the last successful `acquire` found. */
   region: MemoryRegion | undefined = undefined;
   offset = 0;
-  /** True when it must be given back by `release` as a persistent one. */
-  kept = false;
+  /** Where it is kept when it is persistent. */
+  place: GrantPlace | undefined = undefined;
 
   /** `limit` is the most persistent grants that stay mapped. */
   constructor(access: GrantAccess, memory: GuestMemory, limit: number) {
@@ -65,8 +67,8 @@ export class GrantCache {
   }
 
   /**
-   * Finds the page of `ref`, mapping it if it must. On true, `region`, `offset` and `kept` say what was found, and the
-   * caller owes one `release(ref, writable, kept)`; on false it owes nothing.
+   * Finds the page of `ref`, mapping it if it must. On true, `region`, `offset` and `place` say what was found, and the
+   * caller owes one `release(ref, writable, place)`; on false it owes nothing.
    */
   acquire(ref: number, writable: boolean): boolean {
     if (this.#persistent) {
@@ -75,22 +77,18 @@ export class GrantCache {
         if (place.users++ === 0) unlink(place);
         this.region = place.region;
         this.offset = place.offset;
-        this.kept = true;
+        this.place = place;
         return true;
       }
     }
-    this.kept = false;
+    this.place = undefined;
     return this.#map(ref, writable);
   }
 
   /** Gives back what `acquire` found. */
-  release(ref: number, writable: boolean, kept: boolean): void {
-    if (!kept) {
-      this.#access.unmap(ref, writable);
-      return;
-    }
-    const place = this.#byRef.get(ref);
-    if (place !== undefined && --place.users === 0) this.#rest(place);
+  release(ref: number, writable: boolean, place: GrantPlace | undefined): void {
+    if (place === undefined) this.#access.unmap(ref, writable);
+    else if (--place.users === 0) this.#rest(place);
   }
 
   /** Unmaps the persistent grants. Call with no request in flight. */

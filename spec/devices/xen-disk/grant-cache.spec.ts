@@ -17,7 +17,7 @@ describe("GrantCache", () => {
 
   function use(ref: number): boolean {
     const found = cache.acquire(ref, true);
-    if (found) cache.release(ref, true, cache.kept);
+    if (found) cache.release(ref, true, cache.place);
     return found;
   }
 
@@ -26,9 +26,9 @@ describe("GrantCache", () => {
     assert.ok(cache.acquire(4, false));
     assert.equal(cache.region, memory.low);
     assert.equal(cache.offset, 4 * 4096);
-    assert.equal(cache.kept, false);
+    assert.equal(cache.place, undefined);
     assert.deepEqual([...grants.mapped], [["4 false", 1]]);
-    cache.release(4, false, false);
+    cache.release(4, false, undefined);
     assert.equal(grants.held, 0);
   });
 
@@ -36,7 +36,7 @@ describe("GrantCache", () => {
     cache.open(true);
     for (let i = 0; i < 10; i++) {
       assert.ok(cache.acquire(2, false));
-      cache.release(2, false, cache.kept);
+      cache.release(2, false, cache.place);
     }
     assert.equal(grants.maps, 1);
     assert.deepEqual([...grants.mapped], [["2 true", 1]]);
@@ -59,8 +59,8 @@ describe("GrantCache", () => {
     grants.grant(21, memory.address(9), true);
     cache.open(true);
     assert.ok(cache.acquire(21, false));
-    assert.equal(cache.kept, false);
-    cache.release(21, false, false);
+    assert.equal(cache.place, undefined);
+    cache.release(21, false, undefined);
     assert.equal(grants.held, 0);
   });
 
@@ -73,13 +73,14 @@ describe("GrantCache", () => {
 
   it("never evicts one in use, and maps for one use when all are (K12)", () => {
     cache.open(true);
-    for (const ref of [0, 1, 2]) assert.ok(cache.acquire(ref, true) && cache.kept);
+    const places = [0, 1, 2].map((ref) => cache.acquire(ref, true) && cache.place);
+    assert.ok(places.every((place) => place));
     assert.ok(cache.acquire(3, true));
-    assert.equal(cache.kept, false);
+    assert.equal(cache.place, undefined);
     assert.equal(grants.held, 4);
-    cache.release(3, true, false);
+    cache.release(3, true, undefined);
     assert.equal(grants.held, 3);
-    cache.release(1, true, true);
+    cache.release(1, true, places[1] || undefined);
     assert.ok(use(4));
     assert.deepEqual([...grants.mapped.keys()].sort(), ["0 true", "2 true", "4 true"]);
   });
@@ -88,10 +89,11 @@ describe("GrantCache", () => {
     cache.open(true);
     cache.acquire(0, true);
     cache.acquire(0, true);
-    cache.release(0, true, true);
+    const { place } = cache;
+    cache.release(0, true, place);
     for (const ref of [1, 2, 3, 4]) use(ref);
     assert.ok(grants.mapped.has("0 true"));
-    cache.release(0, true, true);
+    cache.release(0, true, place);
   });
 
   it("unmaps everything at close", () => {
