@@ -47,7 +47,7 @@ export function ramFrames(config: Pick<XenConfig, "ram">): number {
 /** Upper bound of the shared state that the Xen half of a machine allocates, in bytes. */
 export function xenArenaBytes(config: XenConfig): number {
   const fixed = 64 * 1024;
-  const ports = MAX_PORTS * 16;
+  const ports = MAX_PORTS * 20;
   const grants = config.maxGrantFrames * GRANTS_PER_FRAME * 8;
   const balloon = ramFrames(config) / 8;
   return Math.ceil(fixed + ports + grants + balloon + config.maxPirqs * 16 + config.vcpus * 1024);

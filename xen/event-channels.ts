@@ -13,12 +13,13 @@ import type { SharedArena } from "../shared/arena.js";
 import type { DomId, EvtchnPort, VcpuId } from "../shared/brand.js";
 import { Lock } from "../shared/lock.js";
 import { Errno } from "./abi/errno.js";
+import { MAX_PORTS } from "./abi/shared-info.js";
 import { DOMID_BACKEND, NR_VIRQS, Virq, virqIsGlobal } from "./abi/xen.js";
 import type { DomainState } from "./domain.js";
 import type { EventDelivery } from "./event-delivery.js";
 import { VcpuRequest } from "./host.js";
 import type { XenHost } from "./host.js";
-import { PortState, PortTable } from "./port-table.js";
+import { PortState, PortTable, ROUTE_BACKEND, ROUTE_VCPU } from "./port-table.js";
 
 export interface EventChannelParts {
   readonly arena: SharedArena;
@@ -68,7 +69,7 @@ export class EventChannels {
 
   /** Every port is free: power-on, and soft reset. */
   clear(): void {
-    for (let port = 1; port < this.#limit; port++) this.#unroute(port as EvtchnPort);
+    for (let port = 1; port < MAX_PORTS; port++) this.#unroute(port as EvtchnPort);
     this.#ports.clear();
     this.#virqs.fill(0);
     this.#pirqs.fill(0);
@@ -471,21 +472,23 @@ export class EventChannels {
     else if (next === Next.kernel) this.#host.kernel?.send(port, vcpu);
   }
 
-  /** Lets KVM handle the guest's sends on `port` where it can. */
+  /** Lets KVM handle the guest's sends on `port` where it can, or takes them back where it can no longer. */
   #route(port: EvtchnPort): void {
     const { kernel } = this.#host;
     if (kernel?.sendsEvents !== true) return;
     const vcpu = this.#ports.vcpu(port) as VcpuId;
-    if (this.#ports.state(port) === PortState.backend) {
-      kernel.route(port, { kind: "backend", owner: this.#ports.owner(port) });
-    } else {
-      kernel.route(port, this.#delivery.kernelDelivers(vcpu) ? { kind: "port", vcpu } : undefined);
-    }
+    const backend = this.#ports.state(port) === PortState.backend;
+    const wanted = backend ? ROUTE_BACKEND : this.#delivery.kernelDelivers(vcpu) ? ROUTE_VCPU + vcpu : 0;
+    if (wanted === this.#ports.route(port)) return;
+    this.#unroute(port);
+    if (wanted === 0) return;
+    kernel.route(port, backend ? { kind: "backend", owner: this.#ports.owner(port) } : { kind: "port", vcpu });
+    this.#ports.setRoute(port, wanted);
   }
 
   #unroute(port: EvtchnPort): void {
-    if (this.#host.kernel?.sendsEvents !== true) return;
-    const state = this.#ports.state(port);
-    if (state === PortState.backend || state === PortState.ipi) this.#host.kernel.route(port, undefined);
+    if (this.#ports.route(port) === 0) return;
+    this.#host.kernel?.route(port, undefined);
+    this.#ports.setRoute(port, 0);
   }
 }

@@ -24,6 +24,12 @@ export interface OverlayParts {
 /** The part of {@link XenHost} that shows pages to the guest. */
 export type OverlayHost = Pick<XenHost, "mapOverlay" | "unmapOverlay">;
 
+export interface OverlaySnapshot {
+  /** Frame of each page, -1 when unmapped. */
+  readonly frames: readonly number[];
+  readonly contents: readonly Uint8Array[];
+}
+
 const UNMAPPED = -1;
 /** Frames are kept in 32 bits, the last value being {@link UNMAPPED}: 16 TiB. */
 const MAX_FRAME = 0xffff_fffe;
@@ -129,6 +135,25 @@ export class Overlays implements OverlayDirectory {
       this.alias(page).bytes.fill(0);
     }
     Atomics.add(this.#generation, 0, 1);
+  }
+
+  save(): OverlaySnapshot {
+    return {
+      frames: this.#aliases.map((_, page) => this.frameOf(page)),
+      contents: this.#aliases.map((alias) => alias.bytes.slice()),
+    };
+  }
+
+  /** Call on a domain just reset. */
+  restore(state: OverlaySnapshot): void {
+    for (const [page, contents] of state.contents.entries()) this.alias(page).bytes.set(contents);
+    for (const [page, frame] of state.frames.entries()) {
+      if (frame !== UNMAPPED && !this.map(page, frame)) {
+        throw new Error(
+          `Cannot restore overlay page ${page}: the host does not map it at frame 0x${frame.toString(16)}`,
+        );
+      }
+    }
   }
 
   #remove(page: number): void {

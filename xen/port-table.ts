@@ -23,6 +23,10 @@ export const PortState = {
 } as const;
 export type PortState = (typeof PortState)[keyof typeof PortState];
 
+/** Routes, see ROUTE. */
+export const ROUTE_BACKEND = 1;
+export const ROUTE_VCPU = 2;
+
 const STATUS = [
   EvtchnStat.closed,
   EvtchnStat.unbound,
@@ -38,7 +42,9 @@ const STATE = 0;
 const VCPU = 1;
 const VALUE = 2;
 const OWNER = 3;
-const STRIDE = 4;
+/** What KVM does on the guest's sends: 0 nothing, 1 wakes the back end, 2 + vCPU raises the port. Not part of the port. */
+const ROUTE = 4;
+const STRIDE = 5;
 
 export class PortTable {
   readonly #words: Int32Array<SharedArrayBuffer>;
@@ -66,6 +72,14 @@ export class PortTable {
 
   owner(port: EvtchnPort): number {
     return this.#words[port * STRIDE + OWNER] ?? 0;
+  }
+
+  route(port: EvtchnPort): number {
+    return this.#words[port * STRIDE + ROUTE] ?? 0;
+  }
+
+  setRoute(port: EvtchnPort, route: number): void {
+    this.#words[port * STRIDE + ROUTE] = route;
   }
 
   /** Makes `port` what `state` says. Events go to vCPU 0 until told otherwise. */
@@ -105,5 +119,6 @@ export class PortTable {
 
   restore(words: readonly number[]): void {
     this.#words.set(words);
+    for (let port = 0; port < MAX_PORTS; port++) this.setRoute(port as EvtchnPort, 0);
   }
 }

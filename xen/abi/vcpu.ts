@@ -33,6 +33,8 @@ export const runstateInfo = dualStruct("vcpu_runstate_info", [48, 44], (t) => ({
   offline: t.u64,
 }));
 
+export type RunstateInfoView = ReturnType<typeof runstateInfo.wide.view>;
+
 /** Registration of a runstate or time area: a union of a pointer and a uint64_t. */
 export const registerArea = dualStruct("vcpu_register_runstate_memory_area", [8, 8], (t) => ({
   addressLow: t.u64lo,

@@ -63,3 +63,9 @@ export function virqIsGlobal(virq: number): boolean {
 
 /** vCPUs whose vcpu_info lies in shared_info until they register another place. [XEN] arch-x86/xen.h */
 export const XEN_LEGACY_MAX_VCPUS = 32;
+
+/** `CONSOLEIO_*`. */
+export const ConsoleIo = { write: 0, read: 1 } as const;
+
+/** `VMASST_CMD_*`, and the one type that an HVM guest may use. */
+export const VmAssist = { enable: 0, disable: 1, typeRunstateUpdateFlag: 5 } as const;

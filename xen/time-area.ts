@@ -1,0 +1,42 @@
+/**
+ * The second place of a vCPU's time, which a guest may map to its user space (VCPUOP_register_vcpu_time_memory_area).
+ *
+ * [XEN] xen.git xen/include/public/xen.h, struct vcpu_time_info; [VCPU] vcpu.h
+ *
+ * KVM keeps it on the kernel transport. Otherwise it is a copy of the record in vcpu_info, which the host keeps, made now
+ * and whenever asked; without the "TSC stable" flag, as nobody updates it between: Linux then does without.
+ */
+import { PAGE_SIZE } from "../shared/brand.js";
+import type { Gfn, VcpuId } from "../shared/brand.js";
+import type { GuestMemory } from "../shared/memory.js";
+import { PVCLOCK_TSC_STABLE, VCPU_INFO_TIME, VCPU_TIME_SIZE, vcpuTimeInfo } from "./abi/shared-info.js";
+import type { DomainState } from "./domain.js";
+import type { Overlays } from "./overlays.js";
+
+export interface TimeAreaParts {
+  readonly domain: DomainState;
+  readonly memory: GuestMemory;
+  readonly overlays: Overlays;
+}
+
+/** Copies the time of `vcpu` to its registered area, if it has one. */
+export function copyTimeArea(parts: TimeAreaParts, vcpu: VcpuId): void {
+  const { domain, memory, overlays } = parts;
+  const at = domain.timeAreaGpa(vcpu);
+  const info = domain.vcpuInfo(vcpu);
+  if (at < 0 || info === undefined) return;
+  const from = domain.vcpuInfoOffset + VCPU_INFO_TIME;
+  const frame = Math.floor(at / PAGE_SIZE) as Gfn;
+  const area = overlays.page(frame) ?? memory.region(at, VCPU_TIME_SIZE);
+  if (area === undefined) return;
+  const to = at - area.gpa;
+  const version = area.view.getUint32(to, true);
+  // Odd while the rest changes.
+  area.view.setUint32(to, (version | 1) >>> 0, true);
+  const { pad0, flags } = vcpuTimeInfo.offsets;
+  for (let i: number = pad0; i < VCPU_TIME_SIZE; i++) {
+    const value = info.bytes[from + i] ?? 0;
+    area.bytes[to + i] = i === flags ? value & ~PVCLOCK_TSC_STABLE : value;
+  }
+  area.view.setUint32(to, ((version | 1) + 1) >>> 0, true);
+}
