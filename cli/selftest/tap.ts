@@ -57,7 +57,7 @@ function parseLine(line: string): TapEvent {
 }
 
 function checkEvent(failed: boolean, number: number, rest: string): TapEvent {
-  const [, name = "", directive = ""] = /^(.*?)(?:\s+#\s*(.*))?$/.exec(rest) ?? [];
+  const [, name = "", directive = ""] = /^(.*?)(?:(?:^|\s+)#\s*(.*))?$/.exec(rest) ?? [];
   const skip = /^skip\b:?\s*(.*)$/i.exec(directive);
   if (skip !== null && !failed) return { kind: "check", number, name, verdict: "skipped", detail: skip[1] ?? "" };
   return { kind: "check", number, name, verdict: failed ? "failed" : "passed", detail: directive };

@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { execute } from "../../../cli/monitor/commands.js";
+import { FakeMachine } from "../fake-machine.js";
+
+describe("execute()", () => {
+  const cases: readonly [line: string, answer: string | RegExp, calls: readonly string[]][] = [
+    ["", "", []],
+    ["   ", "", []],
+    ["info status", "VM status: running", []],
+    ["info version", "1.2.3", []],
+    ["info", /^info status -- .*\ninfo version -- /, []],
+    ["stop", "", ["pause"]],
+    ["s", "", ["pause"]],
+    [" cont ", "", ["resume"]],
+    ["c", "", ["resume"]],
+    ["system_reset", "", ["reset"]],
+    ["system_powerdown", "", ["powerButton"]],
+    ["quit", "", ["stop"]],
+    ["q", "", ["stop"]],
+    ["help", /cont\|c -- .*\n(.*\n)*system_reset -- /, []],
+    ["help stop", "stop|s -- stop emulation", []],
+    ["foo", "unknown command: 'foo'", []],
+    ["sytem_reset", "unknown command: 'sytem_reset': did you mean 'system_reset'?", []],
+    ["info sttus", "unknown command: 'info sttus': did you mean 'status'?", []],
+    ["stop now", "stop: extraneous arguments: 'now'", []],
+    ["__proto__", "unknown command: '__proto__'", []],
+  ];
+  for (const [line, answer, calls] of cases) {
+    it(`answers ${JSON.stringify(line)}`, async () => {
+      const machine = new FakeMachine();
+      const actual = await execute({ machine, version: "1.2.3", quit: () => void machine.stop() }, line);
+      if (typeof answer === "string") assert.equal(actual, answer);
+      else assert.match(actual, answer);
+      assert.deepEqual(machine.calls, calls);
+    });
+  }
+
+  it("tells of a command that failed", async () => {
+    const machine = new FakeMachine();
+    machine.pause = () => Promise.reject(new Error("Cannot pause: the machine has ended"));
+    const answer = await execute({ machine, version: "", quit: () => undefined }, "stop");
+    assert.equal(answer, "Error: Cannot pause: the machine has ended");
+  });
+});
