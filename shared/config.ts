@@ -37,12 +37,6 @@ export interface DiskAttachment {
   readonly vdev: Vdev;
 }
 
-/**
- * The console streams of a machine: a serial port or the PV console whose device is of kind "stream", the debug console,
- * and the text that the guest writes to Xen's own console (output only, made printable).
- */
-export type StreamName = "serial0" | "serial1" | "serial2" | "serial3" | "xen-console" | "debugcon" | "xen-log";
-
 export type ChardevConfig = Parsed["xenConsole"];
 export type AccelConfig = Parsed["accel"];
 export type CpuConfig = Parsed["cpu"];
