@@ -54,7 +54,7 @@ const SMP = [
   ),
 ];
 /** PCI, grants and xenstore on top of that. */
-const PV = [...SMP, ...["pci.c", "grants.c", "xs.c"].map((file) => `lib/${file}`)];
+const PV = [...SMP, ...["pci.c", "grants.c", "xs.c", "blkfront.c"].map((file) => `lib/${file}`)];
 
 /** Every output and what it is made of; `dir` stands for all its sources. */
 const IMAGES = [
@@ -84,13 +84,12 @@ async function tool(command, args) {
   }
 }
 
+/** In the order of their names without the extension: "disk" before "disk-errors". Checks run in link order. */
 async function sourcesOf(image) {
   if (image.directory === undefined) return image.sources;
-  const files = await readdir(join(GUESTS, image.directory));
-  return files
-    .filter((file) => /\.[cS]$/.test(file))
-    .sort()
-    .map((file) => `${image.directory}/${file}`);
+  const files = (await readdir(join(GUESTS, image.directory))).filter((file) => /\.[cS]$/.test(file));
+  const byStem = files.map((file) => file.slice(0, -2)).sort();
+  return byStem.map((stem) => `${image.directory}/${files.find((file) => file.slice(0, -2) === stem)}`);
 }
 
 /** Digest of every file that could matter: headers are not traced one by one, as all together are small. */

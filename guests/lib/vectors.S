@@ -9,7 +9,11 @@ vector_stubs:
   .set vector, 0
   .rept 256
   .balign 16
-  .if (vector >= 32) || (((VECTORS_WITH_ERROR_CODE >> vector) & 1) == 0)
+  .set has_error_code, 0
+  .if vector < 32
+  .set has_error_code, (VECTORS_WITH_ERROR_CODE >> vector) & 1
+  .endif
+  .if !has_error_code
   pushq $0
   .endif
   pushq $vector

@@ -59,6 +59,8 @@ static inline u64 read_cr2(void) {
 }
 
 static inline void invlpg(u64 address) { __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory"); }
+/* All earlier loads and stores before all later ones. Not mfence: hosts that interpret ring 0 may lack it. */
+static inline void full_barrier(void) { __asm__ volatile("lock; orl $0, (%%rsp)" : : : "memory", "cc"); }
 static inline void pause(void) { __asm__ volatile("pause" : : : "memory"); }
 static inline void interrupts_on(void) { __asm__ volatile("sti" : : : "memory"); }
 static inline void interrupts_off(void) { __asm__ volatile("cli" : : : "memory"); }

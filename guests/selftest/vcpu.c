@@ -24,7 +24,9 @@ CHECK(no_such_vcpu, "vcpu", "a vCPU that does not exist gives ENOENT") {
 
 CHECK(register_again, "vcpu", "a second place for vcpu_info is refused") {
   struct vcpu_register_vcpu_info area = { .mfn = frame_of(&spare_info), .offset = address_of(&spare_info) % PAGE_SIZE };
-  EXPECT_EQ(vcpu_op(VCPUOP_register_vcpu_info, cpus[0].xen_id, &area), -EINVAL);
+  long result = vcpu_op(VCPUOP_register_vcpu_info, cpus[0].xen_id, &area);
+  EXPECT_EQ(result, -EINVAL);
+  if (result == 0) cpus[0].vcpu_info = &spare_info; /* so that the other checks can go on */
 }
 
 CHECK(register_bad, "vcpu", "bad places for vcpu_info are refused") {
