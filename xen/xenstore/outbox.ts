@@ -5,7 +5,7 @@
  * waits already is not queued again, and events beyond `Quota.eventBytes` are dropped.
  */
 import { Budget, Quota } from "./quotas.js";
-import { bytesText, encodeMessage, textBytes, XENSTORE_PAYLOAD_MAX, XsType } from "./wire.js";
+import { bytesText, encodeMessage, HEADER_SIZE, textBytes, XENSTORE_PAYLOAD_MAX, XsType } from "./wire.js";
 import type { Message } from "./wire.js";
 
 interface Waiting {
@@ -46,11 +46,16 @@ export class Outbox {
   }
 
   event(path: string, token: string): void {
+    const length = path.length + token.length + 2;
+    // The cheap tests come first: a guest can cause a hundred thousand events by one request.
+    if (length > XENSTORE_PAYLOAD_MAX || !this.#eventBytes.draw(HEADER_SIZE + length)) return;
     const event = `${path}\0${token}\0`;
-    if (event.length > XENSTORE_PAYLOAD_MAX || this.#events.has(event)) return;
-    const bytes = encodeMessage({ type: XsType.watchEvent, reqId: 0, txId: 0, payload: textBytes(event) });
-    if (!this.#eventBytes.draw(bytes.length)) return;
+    if (this.#events.has(event)) {
+      this.#eventBytes.draw(-HEADER_SIZE - length);
+      return;
+    }
     this.#events.add(event);
+    const bytes = encodeMessage({ type: XsType.watchEvent, reqId: 0, txId: 0, payload: textBytes(event) });
     this.#queue.push({ bytes, event });
   }
 

@@ -106,9 +106,9 @@ export function answer(connection: Connection, message: Message, host: RequestHo
   const view = transaction ?? live;
   const payload = message.payload;
   const result = operation.handle({ domid, view, connection, payload, txId, transaction, watches, introduced });
-  if (result instanceof Failure) return result;
   // A transaction that outgrew its quotas in this request, or before, has not done what was asked.
   if (transaction?.failure !== undefined && message.type !== XsType.transactionEnd) return transaction.failure;
+  if (result instanceof Failure) return result;
   if (result.payload.length > XENSTORE_PAYLOAD_MAX) return new Failure("E2BIG");
   return live.changes.length === 0 ? result : { ...result, changes: live.changes };
 }
