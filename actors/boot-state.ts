@@ -1,11 +1,9 @@
 /** Puts a vCPU into its first state: what a boot loader asks for, or what the processor has after power-on. */
 import type { BootRegisters, BootSegment } from "../devices/boot/registers.js";
 import { kvmSegment } from "./host/kvm-abi.js";
+import { MpState } from "./host/vcpu.js";
 import type { Vcpu } from "./host/vcpu.js";
 
-/** KVM_MP_STATE_*. */
-const RUNNABLE = 0;
-const UNINITIALIZED = 1;
 /** Reset state of a processor, Intel SDM volume 3, table 10-1. */
 const RESET_CR0 = 0x6000_0010;
 const MSR_IA32_APICBASE = 0x1b;
@@ -26,7 +24,7 @@ export function applyBootState(vcpu: Vcpu, registers: BootRegisters | undefined,
   regs.rsi = BigInt(registers?.rsi ?? 0);
   vcpu.storeRegs();
   vcpu.setMsr(MSR_IA32_MTRR_DEF_TYPE, MTRR_ENABLED_WRITE_BACK);
-  vcpu.setMpState(isBoot ? RUNNABLE : UNINITIALIZED);
+  vcpu.setMpState(isBoot ? MpState.runnable : MpState.uninitialized);
 }
 
 const GENERAL = [

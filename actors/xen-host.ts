@@ -1,6 +1,7 @@
 /** What `xen/` asks of threads and KVM, answered for one thread. */
 import { gfnToGpa, PAGE_SIZE } from "../shared/brand.js";
 import type { EvtchnPort, Gfn, VcpuId, Vector } from "../shared/brand.js";
+import { HIGH_RAM_START, IOAPIC_BASE } from "../shared/layout.js";
 import type { Log } from "../shared/log.js";
 import { VcpuRequest } from "../xen/host.js";
 import type { EvtchnRoute, ShutdownReason, XenHost, XenKernel } from "../xen/host.js";
@@ -102,6 +103,7 @@ export class XenHostOfThread implements XenHost {
   }
 
   mapOverlay(page: number, frame: Gfn): boolean {
+    if (isChipPage(frame)) return false;
     const { libc, parts, vm } = this.#thread;
     const { memory } = parts;
     const ram = ramAt(memory, frame);
@@ -170,6 +172,12 @@ export class XenHostOfThread implements XenHost {
   setVcpuTime(vcpu: VcpuId): void {
     this.#thread.kicks.request(vcpu, VcpuRequest.syncXen);
   }
+}
+
+/** From the IOAPIC to 4 GiB are chips, and Xen's and KVM's own pages: no overlay may hide them. */
+function isChipPage(frame: Gfn): boolean {
+  const address = gfnToGpa(frame);
+  return address >= IOAPIC_BASE && address < HIGH_RAM_START;
 }
 
 const END_REASONS = {

@@ -21,6 +21,9 @@ export interface CpuidEntry {
   readonly edx: number;
 }
 
+/** KVM_MP_STATE_*. */
+export const MpState = { runnable: 0, uninitialized: 1, halted: 3 } as const;
+
 export class Vcpu extends KvmDevice {
   readonly run: KvmRun;
   readonly #fast: Libc["fast"];
@@ -110,7 +113,7 @@ export class Vcpu extends KvmDevice {
     return this.ioctl("GET_MSRS", hva + this.#argument) === 1 ? entry.data : undefined;
   }
 
-  /** KVM_MP_STATE_*: 0 runnable, 1 waits for INIT, 3 halted. */
+  /** A {@link MpState}. */
   setMpState(state: number): void {
     const { buffer, hva } = this.#scratch.memory;
     new DataView(buffer).setUint32(this.#argument, state, true);
@@ -130,7 +133,10 @@ export class Vcpu extends KvmDevice {
     this.#fast(SYS.ioctl, this.fd, KVM.INTERRUPT, hva + this.#argument);
   }
 
-  /** Injects `vector` past the LAPIC (no EOI will come); false when an event is already on its way in. */
+  /**
+   * Injects `vector` past the LAPIC (no EOI will come); false when an event is already on its way in. KVM does not count
+   * such an event as a reason to wake, so a halted vCPU is made runnable.
+   */
   injectPastLapic(vector: number): boolean {
     const { buffer, hva } = this.#scratch.memory;
     this.must("GET_VCPU_EVENTS", hva + this.#argument, "read the vCPU's events");
@@ -141,6 +147,7 @@ export class Vcpu extends KvmDevice {
     events.interruptSoft = 0;
     events.flags = 0;
     this.must("SET_VCPU_EVENTS", hva + this.#argument, "inject an interrupt");
+    if (this.getMpState() === MpState.halted) this.setMpState(MpState.runnable);
     return true;
   }
 
