@@ -46,7 +46,7 @@ export function describeError(error: unknown): string {
   // A thread that died is our bug, and so is any error that nobody foresaw: the stack says where.
   if (!(error instanceof Error)) return oneLine(String(error));
   if (code === undefined || code === "ACTOR_FAILED") return stackOf(error);
-  return oneLine(configLine(error) ?? error.message + causeOf(error));
+  return oneLine(configLine(error) ?? (code === "HOST_SYSCALL" ? error.message + causeOf(error) : error.message));
 }
 
 /** Names the option in place of the field. */
@@ -58,6 +58,7 @@ function configLine(error: Error): string | undefined {
   return row === undefined ? undefined : `${path.replace(row[0], row[1])}: ${reason}`;
 }
 
+/** What the system said, where the message does not. */
 function causeOf(error: Error): string {
   const { cause } = error;
   return cause instanceof Error && !error.message.includes(cause.message) ? `: ${cause.message}` : "";
