@@ -35,6 +35,12 @@ export interface DomainNodesConfig {
   readonly features: readonly ControlFeature[];
 }
 
+/**
+ * Features that Linux announces by writing the nodes itself (drivers/xen/manage.c), and complains when it may not; so they
+ * are there even where we do not support one.
+ */
+const GUEST_FEATURES: readonly ControlFeature[] = ["poweroff", "reboot", "suspend"];
+
 /** Writes all nodes of a new domain at once. */
 export function writeDomainNodes(client: StoreClient, config: DomainNodesConfig): void {
   client.transaction((nodes) => {
@@ -68,6 +74,7 @@ export function writeDomainNodes(client: StoreClient, config: DomainNodesConfig)
       [`${home}/control/platform-feature-multiprocessor-suspend`, readable, 1],
       // The toolstack writes a request here and the guest empties the node to say that it has seen it.
       [`${home}/control/shutdown`, writable, ""],
+      [`${home}/control/sysrq`, writable, ""],
       [`${home}/attr`, writable, ""],
       [`${home}/data`, writable, ""],
       // Not the guest's: it could put devices there that it has not been given.
@@ -77,7 +84,9 @@ export function writeDomainNodes(client: StoreClient, config: DomainNodesConfig)
       [`${home}/feature`, writable, ""],
     ];
     for (const [path, permissions, value] of tables) put(nodes, path, permissions, value);
-    for (const feature of config.features) put(nodes, `${home}/control/feature-${feature}`, writable, 1);
+    for (const feature of [...GUEST_FEATURES, ...config.features]) {
+      put(nodes, `${home}/control/feature-${feature}`, writable, config.features.includes(feature) ? 1 : "");
+    }
     for (let vcpu = 0; vcpu < config.vcpus; vcpu++) {
       put(nodes, `${home}/cpu/${vcpu}`, readable, "");
       put(nodes, `${home}/cpu/${vcpu}/availability`, readable, vcpu < config.onlineVcpus ? "online" : "offline");

@@ -114,8 +114,7 @@ export class Transaction implements StoreView {
     if (this.#domid !== DOM0 && growth > 0 && this.#live.entries(this.#domid) + growth > Quota.entries) {
       return new Failure("ENOSPC");
     }
-    // Shortest first: a node's parent is always shorter, and so is there when the node is created.
-    for (const path of [...this.#touched.keys()].sort((a, b) => a.length - b.length)) this.#apply(path);
+    for (const path of this.#touched.keys()) this.#apply(path);
     return this.#changes();
   }
 
@@ -170,6 +169,7 @@ export class Transaction implements StoreView {
     return false;
   }
 
+  /** Paths may come in any order: a parent that is created along with its child gets its own contents in its turn. */
   #apply(path: string): void {
     const wanted = this.#tree.get(path);
     const present = this.#live.get(path);
@@ -206,7 +206,6 @@ export class Transaction implements StoreView {
 
 function differs(then: StoreNode, now: StoreNode, aspects: number): boolean {
   return (
-    then.created !== now.created ||
     ((aspects & Aspect.value) !== 0 && then.valueStamp !== now.valueStamp) ||
     ((aspects & Aspect.permissions) !== 0 && then.permissionsStamp !== now.permissionsStamp) ||
     ((aspects & Aspect.children) !== 0 && then.childrenStamp !== now.childrenStamp)

@@ -16,8 +16,7 @@ export interface StoreNode {
   readonly children: ReadonlyMap<string, StoreNode>;
   /** Bytes of the children's names, each with its NUL: the size of a DIRECTORY reply. */
   readonly childBytes: number;
-  /** When the node came to be and its parts last changed, in ticks of the store's clock: equal stamps, equal contents. */
-  readonly created: number;
+  /** When each part last changed, in ticks of the store's clock: equal stamps, equal contents. */
   readonly valueStamp: number;
   readonly permissionsStamp: number;
   readonly childrenStamp: number;
@@ -30,7 +29,6 @@ interface OwnNode extends StoreNode {
   permissions: Permissions;
   readonly children: Map<string, OwnNode>;
   childBytes: number;
-  created: number;
   valueStamp: number;
   permissionsStamp: number;
   childrenStamp: number;
@@ -107,7 +105,7 @@ export class Tree {
       const made = this.#newNode(EMPTY, permissions);
       node.children.set(name, made);
       node.childBytes += name.length + 1;
-      node.childrenStamp = made.created;
+      node.childrenStamp = made.childrenStamp;
       this.#count(permissions, 1);
       node = made;
     }
@@ -180,7 +178,6 @@ export class Tree {
       permissions,
       children: new Map(),
       childBytes: 0,
-      created: now,
       valueStamp: now,
       permissionsStamp: now,
       childrenStamp: now,

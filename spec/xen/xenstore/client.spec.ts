@@ -123,13 +123,12 @@ describe("StoreClient", () => {
     store.dispatch();
     assert.deepEqual(seen, ["/a", "/a/x", "/a/y"]);
     assert.equal(client.exists("/a/z"), false);
-    assert.throws(
-      () => { client.transaction((nodes) => {
-          nodes.read("/a/x");
-          client.write("/a/x", 9);
-        }); },
-      /EAGAIN/,
-    );
+    assert.throws(() => {
+      client.transaction((nodes) => {
+        nodes.read("/a/x");
+        client.write("/a/x", 9);
+      });
+    }, /EAGAIN/);
   });
 });
 

@@ -14,7 +14,7 @@ const headless: DomainNodesConfig = {
   memoryKiB: 524_288,
   videoRamKiB: 0,
   store: { frame: 0xfeff9 as Gfn, port: 1 as EvtchnPort },
-  features: ["poweroff", "reboot", "suspend"],
+  features: ["poweroff", "reboot"],
 };
 const config: DomainNodesConfig = {
   ...headless,
@@ -42,7 +42,8 @@ describe("writeDomainNodes()", () => {
       [1, 0, "READ console/ring-ref|", "1044472"],
       [1, 0, "READ console/type|", "xenconsoled"],
       [1, 0, "READ control/platform-feature-xs_reset_watches|", "1"],
-      [1, 0, "READ control/feature-suspend|", "1"],
+      [1, 0, "READ control/feature-reboot|", "1"],
+      [1, 0, "READ control/feature-suspend|", ""],
       [1, 0, "READ control/feature-s3|", "ENOENT"],
       [1, 0, "DIRECTORY device|", ""],
       [2, 0, "READ /local/domain/1/name|", "EACCES"],
@@ -55,6 +56,7 @@ describe("writeDomainNodes()", () => {
     driver.play([
       [1, 0, "WRITE control/shutdown|", "OK|"],
       [1, 0, "WRITE control/feature-poweroff|1", "OK|"],
+      [1, 0, "WRITE control/feature-suspend|1", "OK|"],
       [1, 0, "WRITE data/x|1", "OK|"],
       [1, 0, "WRITE attr/os/name|Linux", "OK|"],
       [1, 0, "WRITE error/device|x", "OK|"],

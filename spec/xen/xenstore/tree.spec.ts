@@ -65,7 +65,6 @@ describe("Tree", () => {
     assert.notEqual(after.valueStamp, before.valueStamp);
     assert.notEqual(after.childrenStamp, before.childrenStamp);
     assert.equal(after.permissionsStamp, before.permissionsStamp);
-    assert.equal(after.created, before.created);
   });
 
   it("X20: nests a thousand levels and removes them", () => {
