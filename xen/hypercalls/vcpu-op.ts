@@ -4,11 +4,12 @@
  * Not modelled: VCPUOP_initialise, up, down and send_nmi. HVM guests start and stop processors by INIT and SIPI.
  */
 import { PAGE_SIZE } from "../../shared/brand.js";
-import type { VcpuId } from "../../shared/brand.js";
+import type { Gfn, VcpuId } from "../../shared/brand.js";
 import { Errno } from "../abi/errno.js";
 import { VCPU_TIME_SIZE } from "../abi/shared-info.js";
 import * as abi from "../abi/vcpu.js";
 import { HypercallNumber } from "../abi/xen.js";
+import type { XenParts } from "../parts.js";
 import { copyTimeArea } from "../time-area.js";
 import { bareOperation, operation } from "./call.js";
 import type { Hypercall, HypercallCall } from "./call.js";
@@ -17,6 +18,14 @@ const { Vcpuop } = abi;
 
 /** Areas are kept as 32-bit frame numbers: 16 TiB. */
 const MAX_AREA = 2 ** 44;
+
+/** Guest-physical address of `length` bytes within one page that the caller can write; -1 when there is no such memory. */
+function locate(xen: XenParts, call: HypercallCall, at: { high: number; low: number }, length: number): number {
+  const address = call.vm.translate(at.high, at.low, true);
+  if (address < 0 || address >= MAX_AREA || (address % PAGE_SIZE) + length > PAGE_SIZE) return -1;
+  const frame = Math.floor(address / PAGE_SIZE) as Gfn;
+  return xen.overlays.page(frame) === undefined && xen.memory.region(address, length) === undefined ? -1 : address;
+}
 
 /** The vCPU in argument 1, which the guard has checked. */
 function target(call: HypercallCall): VcpuId {
@@ -52,13 +61,15 @@ export const vcpuOp: Hypercall = {
           return 0;
         }
         const { size } = call.longMode ? abi.runstateInfo.wide : abi.runstateInfo.compat;
-        const at = call.vm.translate(high, low, true);
-        if (at < 0 || at >= MAX_AREA) return Errno.EFAULT;
+        const first = Math.min(size, PAGE_SIZE - (low % PAGE_SIZE));
+        const at = locate(xen, call, { high, low }, first);
+        if (at < 0) return Errno.EFAULT;
         let rest = -1;
-        if ((at % PAGE_SIZE) + size > PAGE_SIZE) {
-          const next = low - (low % PAGE_SIZE) + PAGE_SIZE;
-          rest = call.vm.translate(next > 0xffff_ffff ? (high + 1) >>> 0 : high, next >>> 0, true);
-          if (rest < 0 || rest >= MAX_AREA) return Errno.EFAULT;
+        if (first < size) {
+          const next = low + first;
+          const nextHigh = next > 0xffff_ffff ? (high + 1) >>> 0 : high;
+          rest = locate(xen, call, { high: nextHigh, low: next >>> 0 }, size - first);
+          if (rest < 0) return Errno.EFAULT;
         }
         xen.runstate.register(target(call), at, rest);
         return 0;
@@ -113,8 +124,8 @@ export const vcpuOp: Hypercall = {
         const low = argument.addressLow;
         let at = -1;
         if (high !== 0 || low !== 0) {
-          at = call.vm.translate(high, low, true);
-          if (at < 0 || at >= MAX_AREA || (at % PAGE_SIZE) + VCPU_TIME_SIZE > PAGE_SIZE) return Errno.EFAULT;
+          at = locate(xen, call, { high, low }, VCPU_TIME_SIZE);
+          if (at < 0) return Errno.EFAULT;
         }
         xen.domain.setTimeArea(vcpu, at);
         xen.vcpuInfoMoved(vcpu);
