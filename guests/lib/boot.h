@@ -60,6 +60,8 @@ void guest_main(const struct boot_info *boot);
 bool boot_flag(const struct boot_info *boot, const char *word);
 /* The number after `name=` on the command line, or `otherwise`. */
 u64 boot_number(const struct boot_info *boot, const char *name, u64 otherwise);
+/* True when `item` is one of the words after `name=`, which commas separate. */
+bool boot_listed(const struct boot_info *boot, const char *name, const char *item);
 
 #endif
 #endif

@@ -74,6 +74,7 @@ void events_upcall(void) {
     u64 bits = READ_ONCE(shared_info->evtchn_pending[word]) & ~READ_ONCE(shared_info->evtchn_mask[word]);
     for (; bits != 0; bits &= bits - 1) {
       evtchn_port_t port = word * 64 + (u32)__builtin_ctzll(bits);
+      if (event_ports[port].home != this_cpu()->index) continue;
       event_clear(port);
       take(port);
     }
@@ -94,6 +95,12 @@ long event_close(evtchn_port_t port) {
   return result;
 }
 
+long event_move(evtchn_port_t port, u32 cpu) {
+  struct evtchn_bind_vcpu move = { .port = port, .vcpu = cpus[cpu].xen_id };
+  event_ports[port].home = cpu;
+  return evtchn_op(EVTCHNOP_bind_vcpu, &move);
+}
+
 static u64 bit_of(evtchn_port_t port) { return 1ull << (port % 64); }
 
 bool event_pending(evtchn_port_t port) {
@@ -107,16 +114,24 @@ void event_clear(evtchn_port_t port) {
   __atomic_fetch_and(&shared_info->evtchn_pending[port / 64], ~bit_of(port), __ATOMIC_SEQ_CST);
 }
 
+/* Notes where a port that was just bound belongs. */
+static evtchn_port_t bound(evtchn_port_t port, u32 vcpu) {
+  for (u32 i = 0; i < cpu_count; i++) {
+    if (cpus[i].xen_id == vcpu) event_ports[port].home = i;
+  }
+  return port;
+}
+
 evtchn_port_t bind_ipi(u32 vcpu, long *result) {
   struct evtchn_bind_ipi bind = { .vcpu = vcpu };
   long answer = evtchn_op(EVTCHNOP_bind_ipi, &bind);
   if (result != NULL) *result = answer;
-  return answer == 0 ? bind.port : 0;
+  return answer == 0 ? bound(bind.port, vcpu) : 0;
 }
 
 evtchn_port_t bind_virq(u32 virq, u32 vcpu, long *result) {
   struct evtchn_bind_virq bind = { .virq = virq, .vcpu = vcpu };
   long answer = evtchn_op(EVTCHNOP_bind_virq, &bind);
   if (result != NULL) *result = answer;
-  return answer == 0 ? bind.port : 0;
+  return answer == 0 ? bound(bind.port, vcpu) : 0;
 }

@@ -13,6 +13,8 @@ struct event_port {
   volatile u32 count;
   /* CPU index that took the last one. */
   volatile u32 cpu;
+  /* CPU index that the port is bound to. Ports of several CPUs share words of the bitmap: each CPU takes its own. */
+  volatile u32 home;
 };
 extern struct event_port event_ports[EVTCHN_2L_NR_CHANNELS];
 extern struct shared_info *shared_info;
@@ -34,6 +36,8 @@ void events_upcall(void);
 
 /* Calls `handler` (or only counts, when NULL) for `port`, and unmasks it. */
 void event_listen(evtchn_port_t port, void (*handler)(evtchn_port_t port, void *argument), void *argument);
+/* EVTCHNOP_bind_vcpu. */
+long event_move(evtchn_port_t port, u32 cpu);
 /* Masks and closes the port, and forgets its handler and count. */
 long event_close(evtchn_port_t port);
 

@@ -50,3 +50,16 @@ u64 boot_number(const struct boot_info *boot, const char *name, u64 otherwise) {
   at += strlen(name) + 1;
   return parse_number(&at);
 }
+
+bool boot_listed(const struct boot_info *boot, const char *name, const char *item) {
+  const char *at = find_word(boot, name, '=');
+  if (at == NULL) return false;
+  at += strlen(name) + 1;
+  size_t length = strlen(item);
+  for (;;) {
+    if (starts_with(at, item) && (at[length] == ',' || at[length] == ' ' || at[length] == 0)) return true;
+    while (*at != 0 && *at != ' ' && *at != ',') at++;
+    if (*at != ',') return false;
+    at++;
+  }
+}

@@ -11,7 +11,7 @@ static char text[2048];
 CHECK(ring_drains, "console", "the PV console takes more than its ring holds") {
   struct xencons_interface *ring = console_ring();
   if (ring == NULL) return skip("there is no PV console");
-  for (u32 line = 0; line < 40; line++) note("line %u of 40, to fill the console's ring: the quick brown fox", line + 1);
+  while (ring->out_prod <= sizeof ring->out) note("a line to fill the console's ring: the quick brown fox jumps over it");
   console_flush();
   EXPECT(READ_ONCE(ring->out_cons) == ring->out_prod, "%u bytes are left", ring->out_prod - ring->out_cons);
 }

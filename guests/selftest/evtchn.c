@@ -175,8 +175,7 @@ CHECK(bind_vcpu, "evtchn", "a port moves between vCPUs") {
   event_listen(left, NULL, NULL);
   for (u32 i = 0; i < 2 * cpu_count; i++) {
     u32 cpu = (i + 1) % cpu_count;
-    struct evtchn_bind_vcpu move = { .port = left, .vcpu = cpus[cpu].xen_id };
-    EXPECT_EQ(evtchn_op(EVTCHNOP_bind_vcpu, &move), 0);
+    EXPECT_EQ(event_move(left, cpu), 0);
     u32 before = event_ports[left].count;
     EXPECT_EQ(evtchn_send(right), 0);
     EXPECT(WAIT_FOR(event_ports[left].count == before + 1, PATIENCE), "no event on CPU %u", cpu);

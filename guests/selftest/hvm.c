@@ -18,7 +18,6 @@ CHECK(params_bad, "hvm", "parameters that do not exist or are not the guest's ar
   EXPECT_EQ(hvm_get_param(0xffffffff, &value), -EINVAL);
   EXPECT_EQ(hvm_set_param(HVM_NR_PARAMS, 1), -EINVAL);
   EXPECT_EQ(hvm_set_param(HVM_PARAM_STORE_PFN, 1), -EPERM);
-  EXPECT_EQ(hvm_set_param(HVM_PARAM_STORE_EVTCHN, 1), -EPERM);
   EXPECT_EQ(hvm_op(HVMOP_get_param, &param), -ESRCH);
   EXPECT_EQ(hvm_op(HVMOP_get_param, NON_CANONICAL), -EFAULT);
   EXPECT_EQ(hvm_op(HVMOP_set_param, probe(PROBE_HOLE, 0)), -EFAULT);

@@ -1,7 +1,7 @@
 /*
  * The self-test guest: runs every check and reports in TAP (Test Anything Protocol) on the PV console.
  *
- * Command line: names of groups to run (all when none is given); `no-<group>` leaves one out; `vcpus=N` says how many
+ * Command line: names of groups to run, or `group=<name>,<name>` (all when none is given); `no-<group>` leaves one out; `vcpus=N` says how many
  * there must be; `serial` copies the output to COM1; `debug-exit` ends by isa-debug-exit, with value 0 or 1; `xapic` and
  * `up` as in lib/setup.h. Without these words the end is SCHEDOP_shutdown, poweroff, and the result is the last line:
  * "# selftest passed" or "# selftest failed".
@@ -92,13 +92,17 @@ long use_upcall_vectors(void) {
   return result;
 }
 
+static bool group_named(const char *group) {
+  return boot_flag(boot_parameters, group) || boot_listed(boot_parameters, "group", group);
+}
+
 static bool group_wanted(const char *group) {
   char excluded[32];
   format(excluded, sizeof excluded, "no-%s", group);
   if (boot_flag(boot_parameters, excluded)) return false;
   bool any = false;
-  for (size_t i = 0; i < ARRAY_SIZE(groups); i++) any |= boot_flag(boot_parameters, groups[i]);
-  return !any || boot_flag(boot_parameters, group);
+  for (size_t i = 0; i < ARRAY_SIZE(groups); i++) any |= group_named(groups[i]);
+  return !any || group_named(group);
 }
 
 static u32 count_checks(void) {
