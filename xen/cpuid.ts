@@ -38,15 +38,14 @@ export interface XenCpuidOptions {
   /** Whether the TSC is known to keep its pace. */
   readonly tscStable: boolean;
   readonly rdtscp: boolean;
-  /** Physical address bits of the guest. */
-  readonly addressBits: number;
 }
 
 const SIGNATURE_EBX = 0x566e_6558; // "XenV"
 const SIGNATURE_ECX = 0x6558_4d4d; // "MMXe"
 const SIGNATURE_EDX = 0x4d4d_566e; // "nVMM"
-/** Leaves after the first, XEN_CPUID_MAX_NUM_LEAVES: the last is about PV and HVM guests are not told of it. */
-const HVM_LEAVES = 4;
+/** Leaves after the first, XEN_CPUID_MAX_NUM_LEAVES: a fifth, about PV guests and empty for others, came later. */
+const LEAVES = 4;
+const LEAVES_WITH_PV = 5;
 
 /** Bits of leaf +3's EAX, [CPUID] "Leaf 4". */
 const Tsc = { emulated: 1 << 0, reliable: 1 << 1, rdtscp: 1 << 2 } as const;
@@ -61,18 +60,20 @@ const Hvm = {
   upcallVector: 1 << 6,
 } as const;
 
-/** Versions of Xen in which bits of leaf +4 appeared. */
+/** Versions of Xen in which leaf +5, and bits of leaf +4, appeared. */
 const VERSION_IOMMU = 0x4_0005;
 const VERSION_VCPU_ID = 0x4_0006;
+const VERSION_PV_LEAF = 0x4_000a;
 const VERSION_DOMID = 0x4_000c;
 const VERSION_UPCALL_VECTOR = 0x4_0011;
 
 export function xenCpuid(options: XenCpuidOptions): readonly CpuidLeaf[] {
   const { base, xenVersion, vcpuId, domid } = options;
   const features = hvmFeatures(options);
+  const leaves = xenVersion >= VERSION_PV_LEAF ? LEAVES_WITH_PV : LEAVES;
   const time = (options.tscStable ? Tsc.reliable : 0) | (options.rdtscp ? Tsc.rdtscp : 0);
   return [
-    leaf(base, [(base + HVM_LEAVES) >>> 0, SIGNATURE_EBX, SIGNATURE_ECX, SIGNATURE_EDX]),
+    leaf(base, [(base + leaves) >>> 0, SIGNATURE_EBX, SIGNATURE_ECX, SIGNATURE_EDX]),
     leaf(base + 1, [xenVersion, 0, 0, 0]),
     // One hypercall page, and the MSR that places it.
     leaf(base + 2, [1, options.hypercallMsr, 0, 0]),
@@ -91,6 +92,7 @@ export function xenCpuid(options: XenCpuidOptions): readonly CpuidLeaf[] {
       (features & Hvm.domidPresent) !== 0 ? domid : 0,
       0,
     ]),
+    ...(leaves === LEAVES_WITH_PV ? [leaf(base + LEAVES_WITH_PV, [0, 0, 0, 0])] : []),
   ];
 }
 

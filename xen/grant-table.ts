@@ -122,14 +122,16 @@ export class GrantTable {
     }
   }
 
-  /** Back end: undoes one {@link map} with the same arguments. The last one clears the in-use bits. */
+  /**
+   * Back end: undoes one {@link map} with the same arguments. The last one clears the in-use bits. Nothing happens when
+   * nothing is mapped: the table was reset under a back end that was still at work.
+   */
   unmap(ref: number, writable: boolean): void {
     this.#lock.acquire();
     try {
       const pins = this.#pins[ref] ?? 0;
       const held = writable ? pins >>> 16 : pins & READERS;
-      if (held === 0)
-        throw new RangeError(`Cannot unmap grant ${ref}: it is not mapped ${writable ? "for writing" : ""}`);
+      if (held === 0) return;
       const left = pins - (writable ? WRITER : READER);
       this.#pins[ref] = left;
       if (left === 0) this.#unmark(ref, Gtf.reading | Gtf.writing);
