@@ -1,0 +1,23 @@
+/** For specs that run guests: without KVM they are skipped, and say why; in CI they fail instead. */
+import { accessSync, constants, existsSync } from "node:fs";
+import type { Context } from "mocha";
+import { guestImage } from "./project.js";
+
+function missing(guests: readonly string[]): string | undefined {
+  try {
+    accessSync("/dev/kvm", constants.R_OK | constants.W_OK);
+  } catch {
+    return "/dev/kvm cannot be opened for reading and writing";
+  }
+  const absent = guests.find((name) => !existsSync(guestImage(name)));
+  return absent === undefined ? undefined : `the guest ${absent} is not built (node scripts/build-guests.mjs)`;
+}
+
+/** To be called in `before`. */
+export function requireKvm(context: Context, ...guests: readonly string[]): void {
+  const reason = missing(guests);
+  if (reason === undefined) return;
+  if (process.env["CI"] === "true") throw new Error(`Cannot run specs that need KVM: ${reason}`);
+  console.log(`      skipped: ${reason}`);
+  context.skip();
+}
