@@ -133,7 +133,6 @@ function xenLeaves(inputs: CpuidInputs): readonly CpuidEntry[] {
     tscOffsetHigh: 0,
     tscStable: hasBit(supported, 0x8000_0007, "edx", 8),
     rdtscp: hasBit(supported, 0x8000_0001, "edx", 27),
-    addressBits: (supported.find((entry) => entry.function === 0x8000_0008)?.eax ?? 36) & 0xff,
   });
   return leaves.map(({ function: leaf, index, indexed, eax, ebx, ecx, edx }) => ({
     function: leaf,

@@ -63,14 +63,15 @@ export class DeviceThread implements ActorWork {
     return { places };
   }
 
-  /** Power-on state of all devices. vCPUs are at rest. */
-  async reset(): Promise<void> {
-    const { board, callback, deadlines } = this.#thread;
+  /** Gives the guest's rings and pages back, for a reset. */
+  async release(): Promise<void> {
     await this.#xen?.releaseDisks();
-    deadlines.reset();
-    callback.reset();
-    board.reset();
-    this.#xen?.reset();
+  }
+
+  /** Switches on what lives in this thread: xenstore and the PV devices. After the platform's reset, vCPU 0's part. */
+  powerOn(): void {
+    this.#xen?.powerOn();
+    this.#thread.lifecycle.devicesReady = true;
     this.#loop.again();
   }
 
@@ -97,8 +98,12 @@ export class DeviceThread implements ActorWork {
 
   drained(): boolean {
     this.#xen?.console.pump();
+    const { lifecycle } = this.#thread;
+    lifecycle.outputWaits = false;
     for (const stream of this.#streams.values()) stream.pump();
-    return [...this.#streams.values()].every((stream) => stream.idle);
+    const idle = [...this.#streams.values()].every((stream) => stream.idle);
+    if (!idle) lifecycle.outputWaits = true;
+    return idle;
   }
 
   stop(): void {
@@ -218,10 +223,9 @@ class XenSide {
     );
   }
 
-  reset(): void {
+  powerOn(): void {
     const { config } = this.#thread;
     const { domain } = this.#parts;
-    domain.reset();
     this.#store.reset();
     this.#ring.reset();
     this.console.detach();

@@ -94,9 +94,6 @@ export class DiskControl {
   /** A message of the disk actor's. */
   handle(event: DiskEvent): void {
     switch (event.kind) {
-      case "connected":
-        break;
-      case "failed":
       case "stopped":
         this.#parts.thread.log.warn("PV disk stopped", { disk: this.#parts.index, reason: event.reason });
         this.#xenDisk.stopped(event.reason);

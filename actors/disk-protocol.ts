@@ -11,8 +11,6 @@ export type DiskRequest =
   | { readonly kind: "stop" };
 
 export type DiskEvent =
-  | { readonly kind: "connected" }
-  | { readonly kind: "failed"; readonly reason: string }
   /** The guest broke the ring protocol. */
   | { readonly kind: "stopped"; readonly reason: string }
   | { readonly kind: "disconnected" }

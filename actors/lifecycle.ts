@@ -24,12 +24,16 @@ const STOPPING = 0;
 const REASON = 1;
 const DETAIL = 2;
 const VCPU = 3;
+const DEVICES_READY = 4;
+const OUTPUT = 5;
+/** How often a vCPU that waits for the device actor looks whether it is to stop. */
+const READY_WAIT_MS = 20;
 
 export class Lifecycle {
   readonly #words: Int32Array<SharedArrayBuffer>;
 
   constructor(arena: SharedArena) {
-    this.#words = arena.int32(4);
+    this.#words = arena.int32(6);
   }
 
   /** True when vCPU threads must leave their loops. */
@@ -71,5 +75,29 @@ export class Lifecycle {
   /** The vCPU that ended it, or -1. */
   get vcpu(): number {
     return Atomics.load(this.#words, VCPU);
+  }
+
+  /** The device actor is up: xenstore and the PV devices answer. */
+  get devicesReady(): boolean {
+    return Atomics.load(this.#words, DEVICES_READY) !== 0;
+  }
+
+  set devicesReady(ready: boolean) {
+    Atomics.store(this.#words, DEVICES_READY, ready ? 1 : 0);
+    Atomics.notify(this.#words, DEVICES_READY);
+  }
+
+  /** vCPU thread: waits until the device actor is up; returns early when the machine stops. */
+  awaitDevices(): void {
+    while (!this.devicesReady && !this.stopping) Atomics.wait(this.#words, DEVICES_READY, 0, READY_WAIT_MS);
+  }
+
+  /** Somebody has written to an output ring since the device actor last found all of them empty. */
+  get outputWaits(): boolean {
+    return Atomics.load(this.#words, OUTPUT) !== 0;
+  }
+
+  set outputWaits(waits: boolean) {
+    Atomics.store(this.#words, OUTPUT, waits ? 1 : 0);
   }
 }

@@ -11,6 +11,7 @@ import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import { resolveConfig } from "../shared/config.js";
 import type { MachineConfig, ResolvedConfig } from "../shared/config.js";
 import { fromRecord, VmmError } from "../shared/errors.js";
+import type { BootRegisters } from "../devices/boot/registers.js";
 import { VcpuRequest } from "../xen/host.js";
 import { guestCpuid } from "./cpuid.js";
 import { loadGuest } from "./guest-loader.js";
@@ -73,6 +74,7 @@ export class Machine implements AsyncDisposable {
   readonly #deviceApi: Remote<DeviceApi>;
   readonly #startDisks: () => readonly ActorHandle[];
   #disks: readonly ActorHandle[] = [];
+  #registers: BootRegisters | undefined;
   #places: Readonly<Record<string, string>> = {};
   #status: MachineStatus = "stopped";
   /** Settles when all vCPUs are at rest. */
@@ -92,21 +94,19 @@ export class Machine implements AsyncDisposable {
     this.#control = new MachineControl(parts, libc, scratch);
     this.#control.clock.reset();
     const events = (): MessageChannel["port2"] => this.#openEvents();
-    this.#vcpus = this.#host.vcpuFds.map((_, index) => {
+    this.#vcpus = this.#host.vcpuFds.map((vcpuFd, index) => {
       const port = events();
-      const handle = startWorker("vcpu", `vcpu${index}`, {
-        workerData: { parts, index, events: port },
-        transferList: [port],
-      });
+      const init = { parts, index, events: port, vcpuFd, cpuid: this.#cpuid(index) };
+      const handle = startWorker(`vcpu${index}`, { kind: "vcpu", init }, [port]);
       return { ...handle, api: wrap<VcpuApi>(nodeEndpoint(handle.worker)) };
     });
     const channels = this.#host.disks.map((disk) => ({ disk, channel: new MessageChannel() }));
     const port = events();
     const disks = channels.map(({ disk, channel }) => ({ disk, control: channel.port1 }));
-    this.#device = startWorker("device", "devices", {
-      workerData: { parts, index: 0, events: port, disks },
-      transferList: [port, ...disks.map(({ control }) => control)],
-    });
+    this.#device = startWorker("devices", { kind: "device", init: { parts, index: 0, events: port, disks } }, [
+      port,
+      ...disks.map(({ control }) => control),
+    ]);
     const bell = this.#control.doorbells[0];
     if (bell === undefined) throw new RangeError("The device actor has no doorbell");
     this.#deviceApi = wrap<DeviceApi>(ringingEndpoint(this.#device.worker, bell));
@@ -117,10 +117,8 @@ export class Machine implements AsyncDisposable {
     this.#startDisks = () =>
       channels.map(({ disk, channel }, index) => {
         const own = events();
-        return startWorker("disk", `disk${index}`, {
-          workerData: { parts, index, events: own, control: channel.port2, disk },
-          transferList: [own, channel.port2],
-        });
+        const init = { parts, index, events: own, control: channel.port2, disk };
+        return startWorker(`disk${index}`, { kind: "disk", init }, [own, channel.port2]);
       });
   }
 
@@ -157,10 +155,10 @@ export class Machine implements AsyncDisposable {
   /** Switches the machine on. */
   async start(): Promise<void> {
     this.#expect("stopped", "start");
+    await this.#powerOn();
     this.#go();
     this.#disks = this.#startDisks();
     for (const disk of this.#disks) this.#watch(disk);
-    await Promise.resolve();
   }
 
   /** Stops the vCPUs and the guest's clock; resolves when all is at rest. */
@@ -235,40 +233,47 @@ export class Machine implements AsyncDisposable {
     await this.#disposed;
   }
 
+  #cpuid(vcpu: number): ReturnType<typeof guestCpuid> {
+    const { supportedCpuid, parts, tscDeadline, tscKhz } = this.#host;
+    return guestCpuid({
+      config: this.config,
+      supported: supportedCpuid,
+      vcpu,
+      apicId: parts.apicIds[vcpu] ?? 0,
+      tscDeadline,
+      tscKhz,
+      hypercallMsr: HYPERCALL_MSR,
+    });
+  }
+
   async #setUp(): Promise<void> {
-    const { config } = this;
-    const { supportedCpuid, parts, tscDeadline, tscKhz, vcpuFds } = this.#host;
     this.#watch(this.#device);
     for (const vcpu of this.#vcpus) this.#watch(vcpu);
-    const cpuid = (vcpu: number): ReturnType<typeof guestCpuid> =>
-      guestCpuid({
-        config,
-        supported: supportedCpuid,
-        vcpu,
-        apicId: parts.apicIds[vcpu] ?? 0,
-        tscDeadline,
-        tscKhz,
-        hypercallMsr: HYPERCALL_MSR,
-      });
-    const vcpus = this.#vcpus.map((vcpu, index) =>
-      unlessDead(vcpu, vcpu.api.setUp({ vcpuFd: vcpuFds[index] ?? -1, cpuid: cpuid(index) })),
-    );
-    const device = unlessDead(this.#device, this.#setUpDevice());
-    await Promise.all([...vcpus, device, this.#resetGuest(device)]);
+    this.#registers = loadGuest(this.#host.parts);
+    const streams = [...this.config.serials, this.config.xenConsole, this.config.debugcon?.chardev];
+    // Only chardevs of the host's can fail, or have a place to tell.
+    const opened = unlessDead(this.#device, this.#deviceApi.setUp()).then(({ places }) => {
+      this.#places = places;
+    });
+    opened.catch(() => undefined);
+    if (streams.some((stream) => stream != null && stream.kind !== "stream" && stream.kind !== "null")) await opened;
   }
 
-  async #setUpDevice(): Promise<void> {
-    this.#places = (await this.#deviceApi.setUp()).places;
+  /** Power-on state of everything. The platform comes first; xenstore and PV devices follow while the guest starts. */
+  async #powerOn(): Promise<void> {
+    const [boot, ...others] = this.#vcpus;
+    if (boot === undefined) throw new RangeError("The machine has no vCPU");
+    await unlessDead(boot, boot.api.reset(this.#registers));
+    void unlessDead(this.#device, this.#deviceApi.powerOn()).catch(() => undefined);
+    await Promise.all(others.map((vcpu) => unlessDead(vcpu, vcpu.api.reset(undefined))));
   }
 
-  /** Power-on state of everything, with the guest's kernel in memory. */
-  async #resetGuest(ready: Promise<void> = Promise.resolve()): Promise<void> {
-    const devices = ready.then(() => unlessDead(this.#device, this.#deviceApi.reset()));
-    const registers = loadGuest(this.#host.parts);
-    await devices;
-    await Promise.all(
-      this.#vcpus.map((vcpu, index) => unlessDead(vcpu, vcpu.api.reset(index === 0 ? registers : undefined))),
-    );
+  /** Back to power-on state, with the guest's kernel in memory anew. vCPUs are at rest. */
+  async #resetGuest(): Promise<void> {
+    await unlessDead(this.#device, this.#deviceApi.release());
+    this.#control.lifecycle.devicesReady = false;
+    this.#registers = loadGuest(this.#host.parts);
+    await this.#powerOn();
   }
 
   /** Lets the vCPUs run and follows them. */
@@ -349,7 +354,9 @@ export class Machine implements AsyncDisposable {
   async #finish(end: MachineEnd): Promise<void> {
     if (this.#status === "ended") return;
     this.#status = "ended";
-    await within(DRAIN_MS, this.#drain());
+    const { lifecycle } = this.#control;
+    // A guest that ended before the device actor was up has written nothing that it could hold.
+    if (lifecycle.devicesReady || lifecycle.outputWaits) await within(DRAIN_MS, this.#drain());
     this.#resolveEnded(end);
   }
 
@@ -365,7 +372,6 @@ export class Machine implements AsyncDisposable {
     await this.stop();
     const actors = [...this.#vcpus, this.#device, ...this.#disks];
     for (const actor of actors) actor.expectEnd();
-    if (this.#disks.length === 0) this.#disks = [];
     await within(
       GRACE_MS,
       this.#deviceApi.stop().catch(() => undefined),

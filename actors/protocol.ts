@@ -34,7 +34,7 @@ export interface MachineParts {
   readonly rtcOffsetMs: number;
 }
 
-/** workerData of every worker. */
+/** What every worker is started with. */
 export interface WorkerInit {
   readonly parts: MachineParts;
   /** Which of its kind: vCPU number, disk index; 0 for the device actor. */
@@ -42,16 +42,28 @@ export interface WorkerInit {
   readonly events: MessagePort;
 }
 
-/** workerData of the device actor: one end of a channel to each disk actor. */
+/** A vCPU's worker. */
+export interface VcpuWorkerInit extends WorkerInit {
+  readonly vcpuFd: number;
+  readonly cpuid: readonly CpuidEntry[];
+}
+
+/** The device actor's: one end of a channel to each disk actor. */
 export interface DeviceWorkerInit extends WorkerInit {
   readonly disks: readonly { readonly control: MessagePort; readonly disk: OpenDisk }[];
 }
 
-/** workerData of a disk actor. */
+/** A disk actor's. */
 export interface DiskWorkerInit extends WorkerInit {
   readonly control: MessagePort;
   readonly disk: OpenDisk;
 }
+
+/** The first message to a worker: what it is to be. */
+export type ActorStart =
+  | { readonly kind: "vcpu"; readonly init: VcpuWorkerInit }
+  | { readonly kind: "device"; readonly init: DeviceWorkerInit }
+  | { readonly kind: "disk"; readonly init: DiskWorkerInit };
 
 /** Posted by any worker, at any time, without an answer. */
 export type ActorEvent =
@@ -67,16 +79,12 @@ export type VcpuOutcome =
   | { readonly kind: "crashed"; readonly report: string }
   | { readonly kind: "failed"; readonly error: ErrorRecord };
 
-export interface VcpuSetup {
-  readonly vcpuFd: number;
-  readonly cpuid: readonly CpuidEntry[];
-}
-
 /** Answered by a vCPU's worker while it does not run the guest. */
 export interface VcpuApi {
-  /** Maps the run area and sets CPUID. Once, before anything else. */
-  setUp(setup: VcpuSetup): void;
-  /** Power-on state; `registers` for the boot processor of a direct boot, undefined for one that waits for INIT. */
+  /**
+   * Power-on state; `registers` for the boot processor of a direct boot, undefined for one that waits for INIT. vCPU 0
+   * resets the whole platform, and is asked first.
+   */
   reset(registers: BootRegisters | undefined): void;
   /** Runs the guest until it stops. */
   run(): VcpuOutcome;
@@ -88,8 +96,10 @@ export interface VcpuApi {
 export interface DeviceApi {
   /** Opens the host's ends of the streams: files, sockets, ptys. */
   setUp(): DeviceSetup;
-  /** Power-on state of every device, xenstore and the event channels. With vCPUs at rest. */
-  reset(): Promise<void>;
+  /** Lets go of the guest's rings, for a reset. With vCPUs at rest. */
+  release(): Promise<void>;
+  /** Switches xenstore and the PV devices on. After vCPU 0's reset. */
+  powerOn(): void;
   /** Bytes for a stream's input; answers how many were taken. */
   input(stream: StreamName, bytes: Uint8Array): number;
   /** The embedding program has handled `bytes` of a stream's output. */

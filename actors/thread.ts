@@ -124,6 +124,14 @@ export class MachineThread {
     this.#events.postMessage(event);
   }
 
+  /** Power-on state of all that lives in shared memory. One thread, with all others at rest. */
+  resetPlatform(): void {
+    this.deadlines.reset();
+    this.callback.reset();
+    this.board.reset();
+    this.xen?.domain.reset();
+  }
+
   /** Host wall clock as the guest should see it, in milliseconds since 1970. */
   wallClockMs(): number {
     return Date.now() - this.parts.rtcOffsetMs;
@@ -147,6 +155,7 @@ export class MachineThread {
     } finally {
       this.#textLock.release();
     }
+    this.lifecycle.outputWaits = true;
     this.doorbells[0]?.ring();
   }
 
@@ -168,6 +177,7 @@ export class MachineThread {
       },
       gsiTaken: (gsi, level) => this.xen?.domain.pirqs.gsiRaised(gsi, level) ?? false,
       serial: () => {
+        this.lifecycle.outputWaits = true;
         this.doorbells[0]?.ring();
       },
       resetMachine: () => {

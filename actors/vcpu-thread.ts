@@ -11,6 +11,7 @@ import { VirtualMemory } from "../shared/virtual-memory.js";
 import type { PagingRegisters } from "../shared/virtual-memory.js";
 import type { BootRegisters } from "../devices/boot/registers.js";
 import { VcpuRequest } from "../xen/host.js";
+import type { HypercallFrame } from "../xen/hypercalls/call.js";
 import { HYPERCALL_PORT, writeHypercallPage } from "../xen/hypercall-page.js";
 import { applyBootState } from "./boot-state.js";
 import { describeVcpu } from "./crash-report.js";
@@ -23,7 +24,7 @@ import { Vcpu } from "./host/vcpu.js";
 import { SYS } from "./host/libc.js";
 import { HYPERCALL_MSR } from "./hypercall-msr.js";
 import { KernelFrame, RegisterFrame } from "./hypercall-frames.js";
-import type { VcpuOutcome, VcpuSetup } from "./protocol.js";
+import type { VcpuOutcome, VcpuWorkerInit } from "./protocol.js";
 import type { MachineThread, XenParts } from "./thread.js";
 import { XenVcpuSync } from "./xen-vcpu-sync.js";
 
@@ -47,8 +48,10 @@ export class VcpuThread {
   /** The 8259 pair or an upcall waits until the guest opens its interrupts. */
   #extIntWaits = false;
   #upcallWaits = false;
+  /** The device actor has been seen to be up. */
+  #devicesReady = false;
 
-  constructor(thread: MachineThread, index: VcpuId, setup: VcpuSetup) {
+  constructor(thread: MachineThread, index: VcpuId, setup: Pick<VcpuWorkerInit, "vcpuFd" | "cpuid">) {
     const { layout } = thread.parts.memory;
     const runArea = { offset: layout.runs + index * layout.runBytes, length: layout.runBytes };
     this.#thread = thread;
@@ -74,7 +77,10 @@ export class VcpuThread {
     thread.kicks.enlist(index, thread.libc.syscall(SYS.gettid));
   }
 
+  /** Power-on state; vCPU 0 resets the shared platform first, as the others' state depends on it. */
   reset(registers: BootRegisters | undefined): void {
+    if (this.#index === 0) this.#thread.resetPlatform();
+    this.#devicesReady = false;
     applyBootState(this.#vcpu, registers, this.#index === 0);
     this.#history.reset();
     this.#extIntWaits = false;
@@ -137,7 +143,7 @@ export class VcpuThread {
         return undefined;
       case "xen":
         this.#kernelFrame.fetch(exit.longMode, exit.cpl);
-        this.#xen?.domain.hypercall(this.#kernelFrame, this.#virtual);
+        this.#hypercall(this.#kernelFrame);
         this.#kernelFrame.finish();
         return undefined;
       case "rdmsr":
@@ -172,8 +178,17 @@ export class VcpuThread {
     const { sregs } = this.#vcpu.run;
     const cs = this.#segmentAt(sregs.cs);
     frame.fetch((sregs.efer & EFER_LMA) !== 0 && cs.l !== 0, this.#segmentAt(sregs.ss).dpl);
-    this.#xen?.domain.hypercall(frame, this.#virtual);
+    this.#hypercall(frame);
     frame.finish();
+  }
+
+  /** The guest's first instructions may run before xenstore and the PV devices are there; its first hypercall may not. */
+  #hypercall(frame: HypercallFrame): void {
+    if (!this.#devicesReady) {
+      this.#thread.lifecycle.awaitDevices();
+      this.#devicesReady = true;
+    }
+    this.#xen?.domain.hypercall(frame, this.#virtual);
   }
 
   #segmentAt(field: Uint8Array): ReturnType<typeof kvmSegment.view> {

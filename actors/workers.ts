@@ -1,13 +1,27 @@
 /** Starting a machine's worker threads, and seeing them end. */
-import { Worker } from "node:worker_threads";
+import { SHARE_ENV, Worker } from "node:worker_threads";
 import { VmmError } from "../shared/errors.js";
+import type { ActorStart } from "./protocol.js";
 
-/** Which compiled file each kind of worker runs. */
-const ENTRY = {
-  vcpu: new URL("./vcpu-worker.js", import.meta.url),
-  device: new URL("./device-worker.js", import.meta.url),
-  disk: new URL("./disk-worker.js", import.meta.url),
-} as const;
+const ENTRY = new URL("./actor-worker.js", import.meta.url);
+/** Threads that run already and wait to be told what they are. */
+const spare: Worker[] = [];
+
+/**
+ * Starts `count` threads ahead of their machine, so that they load while the caller reads its configuration. A machine
+ * takes them as it needs them; one that is never taken does not keep the process alive.
+ */
+export function prewarmWorkers(count: number): void {
+  for (let i = 0; i < count; i++) {
+    const worker = createWorker();
+    worker.unref();
+    spare.push(worker);
+  }
+}
+
+function createWorker(): Worker {
+  return new Worker(ENTRY, { name: "xenolith", env: SHARE_ENV, execArgv: [] });
+}
 
 /** A running worker; `died` rejects when it ends before it was asked to. */
 export interface ActorHandle {
@@ -18,17 +32,11 @@ export interface ActorHandle {
   expectEnd(): void;
 }
 
-export function startWorker(
-  kind: keyof typeof ENTRY,
-  name: string,
-  start: { readonly workerData: unknown; readonly transferList: readonly object[] },
-): ActorHandle {
-  const worker = new Worker(ENTRY[kind], {
-    name,
-    workerData: start.workerData,
-    transferList: start.transferList as never[],
-    execArgv: [],
-  });
+/** Makes a thread the actor that `start` says. */
+export function startWorker(name: string, start: ActorStart, transferList: readonly object[]): ActorHandle {
+  const worker = spare.shift() ?? createWorker();
+  worker.ref();
+  worker.postMessage(start, transferList as never[]);
   let expected = false;
   const gone = new Promise<void>((resolve) => {
     worker.once("exit", () => {

@@ -2,10 +2,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-/** The nearest folder above this file that has a package.json, with a slash at its end. */
+/** The nearest folder above this file that has our guests, with a slash at its end. (dist/bundle has a package.json too.) */
 export function packageRoot(): URL {
   let folder = new URL(".", import.meta.url);
-  while (!existsSync(new URL("package.json", folder))) {
+  while (!existsSync(new URL("guests/", folder))) {
     const above = new URL("..", folder);
     if (above.href === folder.href) throw new Error("Cannot find the package that this launcher belongs to");
     folder = above;

@@ -39,7 +39,6 @@ export interface XenCpuidOptions {
   readonly tscStable: boolean;
   readonly rdtscp: boolean;
   /** Physical address bits of the guest: what leaf +5 would tell a PV guest, and does not tell others. */
-  readonly addressBits?: number;
 }
 
 const SIGNATURE_EBX = 0x566e_6558; // "XenV"

@@ -2,13 +2,14 @@
  * The one door to the host's C library: system calls by number, through a foreign-function binding.
  *
  * Every argument is an integer: structs live in shared memory whose address we know (host-memory.ts), so no call
- * marshals anything. Two bindings: ffi-rs for everything, and koffi, when installed, for the calls that a running guest
- * causes, as it is twenty times faster (docs/performance.md). `XENOLITH_FFI=ffi-rs` or `=koffi` forces one for all.
+ * marshals anything. Two bindings: ffi-rs, and koffi, when installed, for the calls that a running guest causes, as it is
+ * twenty times faster (docs/performance.md). `XENOLITH_FFI=ffi-rs` or `=koffi` forces one for all.
  *
  * ffi-rs keeps its symbols in a table that all threads share without a lock: `openLibc()` on the main thread resolves
  * the two that we use, before any worker starts.
  */
 import { createRequire } from "node:module";
+import { isMainThread } from "node:worker_threads";
 import { VmmError } from "../../shared/errors.js";
 import { errnoName, ERRNO, HINTS, SYS } from "./syscalls.js";
 import type { SyscallName } from "./syscalls.js";
@@ -99,16 +100,28 @@ function tryKoffi(): Binding | undefined {
 }
 
 let opened: Libc | undefined;
+let koffiBinding: Binding | undefined;
 
-/** Binds libc in this thread. The first call must come from the main thread, before any worker starts. */
+function koffiIfThere(): Binding | undefined {
+  koffiBinding ??= process.env["XENOLITH_FFI"] === "ffi-rs" ? undefined : tryKoffi();
+  return koffiBinding;
+}
+
+/** Loads the fast binding ahead of {@link openLibc}, in a thread that waits for something to do. */
+export function preloadFast(): void {
+  koffiIfThere();
+}
+
+/** Binds libc in this thread. The first call must come from the main thread, before a worker uses it. */
 export function openLibc(): Libc {
   if (opened !== undefined) return opened;
   const choice = process.env["XENOLITH_FFI"] ?? "";
   if (!["", "ffi-rs", "koffi"].includes(choice)) {
     throw new VmmError("CONFIG", `Cannot use XENOLITH_FFI=${choice}: it must be ffi-rs or koffi`);
   }
-  const koffi = choice === "ffi-rs" ? undefined : tryKoffi();
-  const base = choice === "koffi" && koffi !== undefined ? koffi : bindFfiRs();
+  const koffi = koffiIfThere();
+  // Workers with koffi leave ffi-rs, and its unlocked table, to the main thread alone.
+  const base = koffi !== undefined && (choice === "koffi" || !isMainThread) ? koffi : bindFfiRs();
   const fast = koffi ?? base;
   // Resolves both symbols in ffi-rs's shared table.
   base.syscall(SYS.getpid);
