@@ -36,7 +36,10 @@ export interface DiskOptions {
 export const DISK_MODULES = ["crc32c_generic", "ext4", "xen-blkfront"];
 
 const DIRECTORIES = ["bin", "dev", "etc", "lib", "mnt", "modules", "proc", "root", "run", "sbin", "sys", "tmp"];
+/** The first thing that process 1 of a guest prints, as a line. */
+export const INIT_REACHED = "== init";
 const PROLOGUE = `#!/bin/busybox sh
+echo "${INIT_REACHED}"
 export PATH=/bin:/sbin HOME=/root
 /bin/busybox --install -s /bin
 mount -t devtmpfs dev /dev

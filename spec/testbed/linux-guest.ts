@@ -1,0 +1,125 @@
+/** A Linux guest in a testbed, under our launcher or under the peer, from the same files and with the same command line. */
+import { randomUUID } from "node:crypto";
+import { copyFile, rm, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { guestInitrd, INIT_REACHED, type InitrdOptions } from "./guest-image.js";
+import type { RunOptions, Testbed } from "./testbed.js";
+
+export type Vmm = "xenolith" | "qemu";
+
+export interface LinuxGuest extends InitrdOptions {
+  /** Xenolith when absent. */
+  readonly vmm?: Vmm;
+  /** Virtual CPUs; one when absent. */
+  readonly smp?: number;
+  readonly memoryMiB?: number;
+  /** Added to the kernel's command line. `quiet` saves much time: each character on the serial port is an exit. */
+  readonly append?: string;
+  /** Host path of a disk image, xvda in the guest. It is copied into the testbed's memory, and back when the guest has ended. */
+  readonly disk?: string;
+  /** Instead of `disk`: an empty xvda of that size, in the testbed's memory and lost afterwards. */
+  readonly scratchDiskMiB?: number;
+  /** Added to the command line. */
+  readonly vmmOptions?: readonly string[];
+  readonly timeoutMs?: number;
+  readonly onOutput?: NonNullable<RunOptions["onOutput"]>;
+}
+
+export interface LinuxRun {
+  /** The peer's means nothing: in Xen mode, QEMU 10.0 crashes when its guest has powered off. */
+  readonly code: number;
+  /** What came out of the serial port, with line feeds alone. */
+  readonly console: string;
+  /** What the VMM had to say. */
+  readonly stderr: string;
+  /** From the start of the VMM to the first line of init; undefined when the guest did not get that far. */
+  readonly secondsToInit: number | undefined;
+  /** From the start of the VMM to its end. */
+  readonly seconds: number;
+}
+
+const DEFAULT_MEMORY_MIB = 512;
+const DEFAULT_TIMEOUT_MS = 120_000;
+const PROGRAMS: Readonly<Record<Vmm, string>> = {
+  xenolith: "node dist/cli/main.js",
+  qemu: "qemu-system-x86_64",
+};
+
+/**
+ * Boots a guest and waits for the end of its VMM.
+ *
+ * @throws CommandTimeout, with the output so far, when that takes longer than `timeoutMs`
+ */
+export async function runLinux(testbed: Testbed, guest: LinuxGuest): Promise<LinuxRun> {
+  const { disk, onOutput } = guest;
+  const name = `guest-${randomUUID()}`;
+  const shared = join(testbed.share, name);
+  const initrd = `${shared}.initrd`;
+  const inside = { initrd: `/share/${basename(initrd)}`, disk: `/tmp/${name}.disk` };
+  try {
+    await writeFile(initrd, await guestInitrd(guest));
+    await putDisk(testbed, guest, shared, inside.disk);
+    let initAt: number | undefined;
+    let seen = "";
+    const start = performance.now();
+    const { code, stdout, stderr } = await testbed.run(linuxCommand(guest, inside), {
+      timeoutMs: guest.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+      onOutput: (stream, data) => {
+        if (stream === "stdout" && initAt === undefined) {
+          seen += Buffer.from(data).toString("latin1");
+          if (seen.includes(INIT_REACHED)) initAt = performance.now();
+        }
+        onOutput?.(stream, data);
+      },
+    });
+    const end = performance.now();
+    if (disk !== undefined) {
+      await expectSuccess(testbed, `cp --sparse=always ${inside.disk} /share/${name}`);
+      await copyFile(shared, disk);
+    }
+    return {
+      code,
+      console: stdout.replaceAll("\r", ""),
+      stderr,
+      secondsToInit: initAt === undefined ? undefined : (initAt - start) / 1000,
+      seconds: (end - start) / 1000,
+    };
+  } finally {
+    await rm(initrd, { force: true });
+    await rm(shared, { force: true });
+    await testbed.run(`rm -f ${inside.disk}`);
+  }
+}
+
+/** The command line, for a shell. Its options are the README's, and the peer knows them all. */
+function linuxCommand(guest: LinuxGuest, inside: { readonly initrd: string; readonly disk: string }): string {
+  const { vmm = "xenolith", smp = 1, memoryMiB = DEFAULT_MEMORY_MIB, append, vmmOptions = [] } = guest;
+  const hasDisk = guest.disk !== undefined || guest.scratchDiskMiB !== undefined;
+  return [
+    `exec ${PROGRAMS[vmm]} -M pc --accel kvm,xen-version=0x4000a,kernel-irqchip=split --cpu host,+xen-vapic`,
+    `-m ${memoryMiB} --smp ${smp} --kernel ${guest.kernel.insideDirectory}/vmlinuz --initrd ${inside.initrd}`,
+    `--append "root=/dev/xvda console=ttyS0${append === undefined ? "" : ` ${append}`}"`,
+    "--display none --serial mon:stdio",
+    ...(hasDisk
+      ? [
+          `--drive file=${inside.disk},if=none,id=disk,file.locking=off,format=raw`,
+          "--device xen-disk,drive=disk,vdev=xvda",
+        ]
+      : []),
+    ...vmmOptions,
+  ].join(" ");
+}
+
+async function putDisk(testbed: Testbed, guest: LinuxGuest, shared: string, inside: string): Promise<void> {
+  if (guest.disk !== undefined) {
+    await copyFile(guest.disk, shared);
+    await expectSuccess(testbed, `cp --sparse=always /share/${basename(shared)} ${inside}`);
+  } else if (guest.scratchDiskMiB !== undefined) {
+    await expectSuccess(testbed, `truncate --size ${guest.scratchDiskMiB}M ${inside}`);
+  }
+}
+
+async function expectSuccess(testbed: Testbed, command: string): Promise<void> {
+  const { code, stderr } = await testbed.run(command);
+  if (code !== 0) throw new Error(`${command} failed with ${code}: ${stderr}`);
+}
