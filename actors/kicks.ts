@@ -77,12 +77,14 @@ export class Kicks {
 
   /**
    * vCPU thread in SCHEDOP_poll: sleeps until {@link wakePoll}, a request, or `timeoutMs`. A wake-up that came since the
-   * last sleep counts, so the caller looks at its ports before and after, and none is lost.
+   * last sleep counts, so the caller looks at its ports before and after, and none is lost. False when a request waits.
    */
-  pollWait(vcpu: number, timeoutMs: number): void {
+  pollWait(vcpu: number, timeoutMs: number): boolean {
+    const requests = vcpu * WORDS + REQUESTS;
     const poll = vcpu * WORDS + POLL;
-    if (Atomics.load(this.#words, vcpu * WORDS + REQUESTS) === 0) Atomics.wait(this.#words, poll, 0, timeoutMs);
+    if (Atomics.load(this.#words, requests) === 0) Atomics.wait(this.#words, poll, 0, timeoutMs);
     Atomics.store(this.#words, poll, 0);
+    return Atomics.load(this.#words, requests) === 0;
   }
 
   /** Any thread. */

@@ -147,9 +147,9 @@ export class XenHostOfThread implements XenHost {
     return gsi < GSIS ? this.#thread.board.router.level(gsi) : 0;
   }
 
-  pollWait(vcpu: VcpuId, deadlineNs: number): void {
+  pollWait(vcpu: VcpuId, deadlineNs: number): boolean {
     const timeoutMs = deadlineNs === Infinity ? Infinity : (deadlineNs - this.systemTimeNs()) / NS_PER_MS;
-    if (timeoutMs > 0) this.#thread.kicks.pollWait(vcpu, timeoutMs);
+    return timeoutMs <= 0 || this.#thread.kicks.pollWait(vcpu, timeoutMs);
   }
 
   wakePoll(vcpu: VcpuId): void {

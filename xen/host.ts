@@ -87,10 +87,10 @@ export interface XenHost {
   /** Level of the emulated line `gsi` as devices drive it now (for PHYSDEVOP_eoi). */
   gsiLevel(gsi: number): 0 | 1;
   /**
-   * Sleeps the calling vCPU's thread until `wakePoll(vcpu)` or the deadline (system time); returns at once when a request
-   * waits, or a `wakePoll` that came since the last wait.
+   * Sleeps the calling vCPU's thread until `wakePoll(vcpu)`, which may have come since the last sleep, or the deadline
+   * (system time). May return early: look again. False, at once, when the thread is wanted for something else.
    */
-  pollWait(vcpu: VcpuId, deadlineNs: number): void;
+  pollWait(vcpu: VcpuId, deadlineNs: number): boolean;
   wakePoll(vcpu: VcpuId): void;
   /** Gives up the rest of the calling thread's time slice. */
   yieldThread(): void;

@@ -57,9 +57,11 @@ export class FakeHost implements XenHost {
   gsiLevel(gsi: number): 0 | 1 {
     return this.levels.get(gsi) ?? 0;
   }
-  pollWait(vcpu: VcpuId, deadlineNs: number): void {
+  /** Returns as if a request had come: one wait a poll. */
+  pollWait(vcpu: VcpuId, deadlineNs: number): boolean {
     this.calls.push(`pollWait ${vcpu} ${deadlineNs}`);
     this.duringPoll();
+    return false;
   }
   wakePoll(vcpu: VcpuId): void {
     this.calls.push(`wakePoll ${vcpu}`);

@@ -19,10 +19,10 @@ const MAX_POLL_PORTS = 128;
  */
 const BLOCK_NS = 10e6;
 
-/** Sleeps until an event, `port` when not 0, or `deadlineNs`. The caller has told senders by startPoll. */
-function sleep(xen: XenParts, call: HypercallCall, deadlineNs: number): void {
+/** Sleeps until `woken`, `deadlineNs`, or something else to do. The caller has told senders by startPoll. */
+function sleep(xen: XenParts, call: HypercallCall, deadlineNs: number, woken: () => boolean): void {
   xen.runstate.change(call.vcpu, RunstateKind.blocked);
-  xen.host.pollWait(call.vcpu, deadlineNs);
+  while (!woken() && deadlineNs > xen.host.systemTimeNs() && xen.host.pollWait(call.vcpu, deadlineNs));
   xen.runstate.change(call.vcpu, RunstateKind.running);
 }
 
@@ -47,7 +47,7 @@ export const schedOp: Hypercall = {
     }),
     bareOperation(Schedop.block, "SCHEDOP_block", (xen, call) => {
       xen.delivery.startPoll(call.vcpu, 0);
-      if (!xen.delivery.upcallPending(call.vcpu)) sleep(xen, call, xen.host.systemTimeNs() + BLOCK_NS);
+      sleep(xen, call, xen.host.systemTimeNs() + BLOCK_NS, () => xen.delivery.upcallPending(call.vcpu));
       xen.delivery.endPoll(call.vcpu);
       return 0;
     }),
@@ -70,8 +70,10 @@ export const schedOp: Hypercall = {
       xen.delivery.startPoll(call.vcpu, nrPorts === 1 ? call.bufferView.getUint32(0, true) : 0);
       const pending = anyPending(xen, call, nrPorts);
       const deadline = timeout === 0 ? Infinity : timeout;
-      if (pending === 0 && !xen.delivery.upcallPending(call.vcpu) && deadline > xen.host.systemTimeNs()) {
-        sleep(xen, call, deadline);
+      if (pending === 0) {
+        sleep(xen, call, deadline, () => {
+          return xen.delivery.upcallPending(call.vcpu) || anyPending(xen, call, nrPorts) !== 0;
+        });
       }
       xen.delivery.endPoll(call.vcpu);
       return Math.min(pending, 0);
