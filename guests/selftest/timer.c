@@ -108,7 +108,6 @@ CHECK(singleshot_bad, "timer", "another vCPU's timer and pointers to nowhere are
   long expected = cpu_count > 1 ? -EINVAL : -ENOENT;
   EXPECT_EQ(set_singleshot(other, now_ns() + SECOND, 0), expected);
   EXPECT_EQ(vcpu_op(VCPUOP_stop_singleshot_timer, other, NULL), expected);
-  EXPECT_EQ(vcpu_op(VCPUOP_set_singleshot_timer, cpus[0].xen_id, NON_CANONICAL), -EFAULT);
   EXPECT_EQ(vcpu_op(VCPUOP_set_singleshot_timer, cpus[0].xen_id, probe(PROBE_HOLE, 0)), -EFAULT);
 }
 
@@ -166,14 +165,19 @@ CHECK(periodic_bad, "timer", "periods too short or too long give EINVAL; stoppin
   EXPECT_EQ(vcpu_op(VCPUOP_stop_periodic_timer, cpus[0].xen_id, NULL), 0);
 }
 
-CHECK(timers_closed, "timer", "VIRQ_TIMER can be closed and bound again") {
-  if (!bind_timers()) return;
+static void close_timers(void) {
   for (u32 i = 0; i < cpu_count; i++) {
     EXPECT_EQ(event_close(ports[i]), 0);
     ports[i] = 0;
   }
+}
+
+CHECK(timers_closed, "timer", "VIRQ_TIMER can be closed and bound again") {
+  if (!bind_timers()) return;
+  close_timers();
   if (!bind_timers()) return;
   struct shot shot = { .delay = DELAY };
   shoot(&shot);
   EXPECT(shot.result == 0 && shot.late < (s64)LATE, "afterwards it gives %ld, late by %ld ns", shot.result, shot.late);
+  close_timers();
 }
