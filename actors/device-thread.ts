@@ -65,7 +65,7 @@ export class DeviceThread implements ActorWork {
 
   /** Gives the guest's rings and pages back, for a reset. */
   async release(): Promise<void> {
-    await this.#xen?.releaseDisks();
+    await this.#xen?.release();
   }
 
   /** Switches on what lives in this thread: xenstore and the PV devices. After the platform's reset, vCPU 0's part. */
@@ -262,8 +262,10 @@ class XenSide {
   }
 
   /** Gives the guest's rings back: after it the guest's memory is nobody's. */
-  async releaseDisks(): Promise<void> {
+  async release(): Promise<void> {
     await Promise.all(this.#disks.map((disk) => disk.release()));
+    // What lies under the guest's overlay pages comes back now, before the next kernel is put there.
+    this.#parts.domain.reset();
   }
 
   async quiesceDisks(): Promise<void> {

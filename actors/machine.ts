@@ -79,6 +79,8 @@ export class Machine implements AsyncDisposable {
   #status: MachineStatus = "stopped";
   /** Settles when all vCPUs are at rest. */
   #running: Promise<void> = Promise.resolve();
+  /** Somebody wants the vCPUs at rest: a reset that is under way must not let them go on. */
+  #halting = false;
   #resolveEnded: (end: MachineEnd) => void = () => undefined;
   #disposed: Promise<void> | undefined;
 
@@ -90,13 +92,14 @@ export class Machine implements AsyncDisposable {
     });
     const libc = openLibc();
     this.#host = HostResources.acquire(libc, config);
-    const { parts, scratch } = this.#host;
+    const { parts, scratch, vcpuFds } = this.#host;
+    const cpuids = this.#orRelease(() => vcpuFds.map((_, index) => this.#cpuid(index)));
     this.#control = new MachineControl(parts, libc, scratch);
     this.#control.clock.reset();
     const events = (): MessageChannel["port2"] => this.#openEvents();
-    this.#vcpus = this.#host.vcpuFds.map((vcpuFd, index) => {
+    this.#vcpus = vcpuFds.map((vcpuFd, index) => {
       const port = events();
-      const init = { parts, index, events: port, vcpuFd, cpuid: this.#cpuid(index) };
+      const init = { parts, index, events: port, vcpuFd, cpuid: cpuids[index] ?? [] };
       const handle = startWorker(`vcpu${index}`, { kind: "vcpu", init }, [port]);
       return { ...handle, api: wrap<VcpuApi>(nodeEndpoint(handle.worker)) };
     });
@@ -156,6 +159,8 @@ export class Machine implements AsyncDisposable {
   async start(): Promise<void> {
     this.#expect("stopped", "start");
     await this.#powerOn();
+    // It may have been stopped meanwhile.
+    this.#expect("stopped", "start");
     this.#go();
     this.#disks = this.#startDisks();
     for (const disk of this.#disks) this.#watch(disk);
@@ -164,8 +169,7 @@ export class Machine implements AsyncDisposable {
   /** Stops the vCPUs and the guest's clock; resolves when all is at rest. */
   async pause(): Promise<void> {
     this.#expect("running", "pause");
-    this.#control.lifecycle.stop();
-    this.#control.kicks.requestAll(VcpuRequest.control);
+    this.#requestHalt();
     await this.#running;
     if (this.#status !== "running") return;
     this.#status = "paused";
@@ -206,7 +210,11 @@ export class Machine implements AsyncDisposable {
   async writeStream(stream: StreamName, bytes: Uint8Array): Promise<void> {
     let done = 0;
     while (done < bytes.length && this.#status !== "ended") {
-      const taken = await this.#deviceApi.input(stream, bytes.subarray(done));
+      // A machine that ends meanwhile takes nothing more.
+      const taken = await Promise.race([
+        this.#deviceApi.input(stream, bytes.subarray(done)),
+        this.ended.then(() => bytes.length),
+      ]);
       done += taken;
       if (taken === 0) await new Promise((resolve) => setTimeout(resolve, INPUT_RETRY_MS));
     }
@@ -231,6 +239,16 @@ export class Machine implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed ??= this.#dispose();
     await this.#disposed;
+  }
+
+  /** What can fail before there are threads to end: the host gets its own back then. */
+  #orRelease<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      this.#host.release();
+      throw error;
+    }
   }
 
   #cpuid(vcpu: number): ReturnType<typeof guestCpuid> {
@@ -279,6 +297,7 @@ export class Machine implements AsyncDisposable {
   /** Lets the vCPUs run and follows them. */
   #go(): void {
     this.#status = "running";
+    this.#halting = false;
     this.#startClock();
     this.#running = this.#follow();
   }
@@ -298,12 +317,17 @@ export class Machine implements AsyncDisposable {
         const failed = outcomes.find((outcome) => outcome.kind === "failed");
         if (failed !== undefined) throw fromRecord(failed.error);
         const next = this.#judge(this.#control.lifecycle.reason, outcomes);
-        if (next === "pause") return;
+        if (next === "pause") {
+          // A guest that powered off and is kept (no-shutdown) can be looked at, or reset.
+          if (this.#control.lifecycle.reason !== "none" && this.#status === "running") this.#status = "paused";
+          return;
+        }
         if (next !== "reset") {
           void this.#finish(next);
           return;
         }
         await this.#resetGuest();
+        if (this.#halting) return;
         this.#control.lifecycle.clear();
         this.#startClock();
       }
@@ -346,9 +370,14 @@ export class Machine implements AsyncDisposable {
 
   /** Gets every vCPU out of the guest. */
   async #haltVcpus(): Promise<void> {
+    this.#requestHalt();
+    await within(GRACE_MS, this.#running);
+  }
+
+  #requestHalt(): void {
+    this.#halting = true;
     this.#control.lifecycle.stop();
     this.#control.kicks.requestAll(VcpuRequest.control);
-    await within(GRACE_MS, this.#running);
   }
 
   async #finish(end: MachineEnd): Promise<void> {
