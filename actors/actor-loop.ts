@@ -54,7 +54,8 @@ export class ActorLoop {
         work.rung();
       }
       const until = work.beforeSleep();
-      if (this.#rung || this.#stopping) continue;
+      // Either may have been set by what was done just now.
+      if (this.#hurried()) continue;
       this.poller.wait(until - this.#thread.clock.nowNs());
     }
   }
@@ -66,5 +67,9 @@ export class ActorLoop {
 
   stop(): void {
     this.#stopping = true;
+  }
+
+  #hurried(): boolean {
+    return this.#rung || this.#stopping;
   }
 }

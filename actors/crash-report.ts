@@ -21,7 +21,7 @@ export function describeVcpu(parts: ReportParts): string {
   const { vcpu } = parts;
   const sregs = vcpu.fetchSregs();
   const segment = (field: Uint8Array): string => {
-    const view = kvmSegment.view(field.buffer as SharedArrayBuffer).at(field.byteOffset);
+    const view = kvmSegment.view(field.buffer).at(field.byteOffset);
     return `${hex(view.selector, 4)} base ${hex(view.base, 16)} limit ${hex(view.limit, 8)} dpl ${view.dpl}`;
   };
   const system = [
@@ -31,7 +31,7 @@ export function describeVcpu(parts: ReportParts): string {
     `gdt ${hex(sregs.gdtBase, 16)} ${hex(sregs.gdtLimit, 4)}  idt ${hex(sregs.idtBase, 16)} ${hex(sregs.idtLimit, 4)}`,
     `cr0 ${hex(sregs.cr0, 8)} cr2 ${big(sregs.cr2)} cr3 ${hex(sregs.cr3, 16)} cr4 ${hex(sregs.cr4, 8)} efer ${hex(sregs.efer, 8)}`,
   ];
-  const csBase = kvmSegment.view(sregs.cs.buffer as SharedArrayBuffer).at(sregs.cs.byteOffset).base;
+  const csBase = kvmSegment.view(sregs.cs.buffer).at(sregs.cs.byteOffset).base;
   const regs = vcpu.fetchRegs();
   const general = [
     `rip ${big(regs.rip)} rflags ${big(regs.rflags)}`,

@@ -192,7 +192,7 @@ export class VcpuThread {
   }
 
   #segmentAt(field: Uint8Array): ReturnType<typeof kvmSegment.view> {
-    return kvmSegment.view(field.buffer as SharedArrayBuffer).at(field.byteOffset);
+    return kvmSegment.view(field.buffer).at(field.byteOffset);
   }
 
   #msr(exit: MsrExit): void {

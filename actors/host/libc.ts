@@ -9,12 +9,14 @@
  * the two that we use, before any worker starts.
  */
 import { createRequire } from "node:module";
+import type * as FfiRs from "ffi-rs";
+import type Koffi from "koffi";
 import { isMainThread } from "node:worker_threads";
 import { VmmError } from "../../shared/errors.js";
 import { errnoName, ERRNO, HINTS, SYS } from "./syscalls.js";
-import type { SyscallName } from "./syscalls.js";
 
 /** Returns the call's result, or -errno. Arguments are integers up to 2^53. */
+// eslint-disable-next-line @typescript-eslint/max-params -- the kernel's own: a number and up to six arguments
 export type Syscall = (nr: number, a?: number, b?: number, c?: number, d?: number, e?: number, f?: number) => number;
 
 /** One foreign-function library, bound to what we need of libc. */
@@ -39,7 +41,7 @@ const require = createRequire(import.meta.url);
 const LIBRARY = "xenolith-libc";
 
 function bindFfiRs(): Binding {
-  const { DataType, load, open } = require("ffi-rs") as typeof import("ffi-rs");
+  const { DataType, load, open } = require("ffi-rs") as typeof FfiRs;
   // The empty path is the process itself, which has libc loaded.
   open({ library: LIBRARY, path: "" });
   const { I64, I32, U8Array } = DataType;
@@ -48,6 +50,7 @@ function bindFfiRs(): Binding {
   const call = { library: LIBRARY, funcName: "syscall", retType: I64, paramsType, paramsValue, errno: true as const };
   return {
     name: "ffi-rs",
+    // eslint-disable-next-line @typescript-eslint/max-params -- as above
     syscall(nr, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0) {
       paramsValue[0] = nr;
       paramsValue[1] = a;
@@ -67,12 +70,12 @@ function bindFfiRs(): Binding {
         retType: I64,
         paramsType: [U8Array, I32, I64],
         paramsValue: [buffer, buffer[0] ?? 0, 1],
-      }) as unknown as number,
+      }),
   };
 }
 
 function bindKoffi(): Binding {
-  const koffi = require("koffi") as typeof import("koffi").default;
+  const koffi = require("koffi") as typeof Koffi;
   const libc = koffi.load(null);
   const raw = libc.func("syscall", "long", ["long", "long", "long", "long", "long", "long", "long"]) as (
     ...args: number[]
@@ -80,6 +83,7 @@ function bindKoffi(): Binding {
   const memchr = libc.func("memchr", "ulong", ["void *", "int", "size_t"]) as (...args: unknown[]) => number;
   return {
     name: "koffi",
+    // eslint-disable-next-line @typescript-eslint/max-params -- as above
     syscall(nr, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0) {
       const result = raw(nr, a, b, c, d, e, f);
       return result === -1 ? -koffi.errno() : result;
@@ -136,7 +140,7 @@ export function openLibc(): Libc {
 }
 
 /** The typed error of a failed call: `what` says what we were doing, `result` is -errno. */
-export function syscallError(name: SyscallName | string, result: number, what: string): VmmError {
+export function syscallError(name: string, result: number, what: string): VmmError {
   const errno = -result;
   const code = errnoName(errno);
   const hint = HINTS[code];
@@ -148,7 +152,7 @@ export function syscallError(name: SyscallName | string, result: number, what: s
 }
 
 /** `result`, or the typed error when it is one. */
-export function checked(name: SyscallName | string, result: number, what: string): number {
+export function checked(name: string, result: number, what: string): number {
   if (result < 0) throw syscallError(name, result, what);
   return result;
 }

@@ -32,7 +32,6 @@ export const SYS = {
   accept4: 288,
   memfd_create: 319,
 } as const;
-export type SyscallName = keyof typeof SYS;
 
 /** asm-generic/errno-base.h and errno.h: those that our calls meet. */
 export const ERRNO = {
