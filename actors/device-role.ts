@@ -12,6 +12,7 @@ export function startDevices(init: DeviceWorkerInit, port: MessagePort): void {
   const device = new DeviceThread(thread, init);
   const api: DeviceApi = {
     setUp: () => device.setUp(),
+    connected: () => device.connected(),
     release: () => device.release(),
     powerOn() {
       device.powerOn();

@@ -36,6 +36,8 @@ export class DeviceThread implements ActorWork {
   readonly #streams = new Map<StreamName, Stream>();
   readonly #xen: XenSide | undefined;
   readonly #xenLog: XenConsoleLog;
+  /** Of the sockets that hold the machine's start until somebody connects. */
+  readonly #awaited: Promise<void>[] = [];
 
   constructor(thread: MachineThread, init: DeviceWorkerInit) {
     this.#thread = thread;
@@ -52,8 +54,10 @@ export class DeviceThread implements ActorWork {
     const places: Record<string, string> = {};
     const open = (name: StreamName, chardev: (typeof config.serials)[number] | undefined): void => {
       if (chardev === undefined || chardev === null || chardev.kind === "stream") return;
-      const stream = this.#streams.get(name);
-      if (stream !== undefined) places[name] = stream.open(host, chardev).place;
+      const opened = this.#streams.get(name)?.open(host, chardev);
+      if (opened === undefined) return;
+      places[name] = opened.place;
+      if (chardev.kind === "socket" && chardev.server && chardev.wait) this.#awaited.push(opened.connected);
     };
     config.serials.forEach((serial, i) => {
       open(SERIAL_STREAMS[i] ?? "serial0", serial);
@@ -61,6 +65,11 @@ export class DeviceThread implements ActorWork {
     open("xen-console", config.xenConsole);
     open("debugcon", config.debugcon?.chardev);
     return { places };
+  }
+
+  /** Resolves when everybody is there without whom the machine shall not start. */
+  async connected(): Promise<void> {
+    await Promise.all(this.#awaited);
   }
 
   /** Gives the guest's rings and pages back, for a reset. */

@@ -9,7 +9,7 @@ import { releaseProxy, wrap } from "comlink";
 import type { Remote } from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import { resolveConfig } from "../shared/config.js";
-import type { MachineConfig, ResolvedConfig } from "../shared/config.js";
+import type { ChardevConfig, MachineConfig, ResolvedConfig } from "../shared/config.js";
 import { fromRecord, VmmError } from "../shared/errors.js";
 import type { BootRegisters } from "../devices/boot/registers.js";
 import { VcpuRequest } from "../xen/host.js";
@@ -158,6 +158,10 @@ export class Machine implements AsyncDisposable {
   /** Switches the machine on. */
   async start(): Promise<void> {
     this.#expect("stopped", "start");
+    if (this.#chardevs().some((chardev) => chardev.kind === "socket" && chardev.server && chardev.wait)) {
+      await Promise.race([unlessDead(this.#device, this.#deviceApi.connected()), this.ended]);
+      this.#expect("stopped", "start");
+    }
     await this.#powerOn();
     // It may have been stopped meanwhile.
     this.#expect("stopped", "start");
@@ -268,13 +272,17 @@ export class Machine implements AsyncDisposable {
     this.#watch(this.#device);
     for (const vcpu of this.#vcpus) this.#watch(vcpu);
     this.#registers = loadGuest(this.#host.parts);
-    const streams = [...this.config.serials, this.config.xenConsole, this.config.debugcon?.chardev];
     // Only chardevs of the host's can fail, or have a place to tell.
     const opened = unlessDead(this.#device, this.#deviceApi.setUp()).then(({ places }) => {
       this.#places = places;
     });
     opened.catch(() => undefined);
-    if (streams.some((stream) => stream != null && stream.kind !== "stream" && stream.kind !== "null")) await opened;
+    if (this.#chardevs().some(({ kind }) => kind !== "stream" && kind !== "null")) await opened;
+  }
+
+  #chardevs(): readonly ChardevConfig[] {
+    const { serials, xenConsole, debugcon } = this.config;
+    return [...serials, xenConsole, debugcon?.chardev].filter((chardev) => chardev !== undefined && chardev !== null);
   }
 
   /** Power-on state of everything. The platform comes first; xenstore and PV devices follow while the guest starts. */

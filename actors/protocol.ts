@@ -96,6 +96,8 @@ export interface VcpuApi {
 export interface DeviceApi {
   /** Opens the host's ends of the streams: files, sockets, ptys. */
   setUp(): DeviceSetup;
+  /** Answered when the sockets that hold the machine's start (`wait`) have a client each. */
+  connected(): Promise<void>;
   /** Lets go of the guest's rings, for a reset. With vCPUs at rest. */
   release(): Promise<void>;
   /** Switches xenstore and the PV devices on. After vCPU 0's reset. */

@@ -6,7 +6,7 @@
  */
 import type { ByteRing } from "../shared/byte-ring.js";
 import { openChardev } from "./host/chardev.js";
-import type { Chardev, ChardevHost } from "./host/chardev.js";
+import type { Chardev, ChardevHost } from "./host/fd-chardev.js";
 import type { ChardevConfig } from "../shared/config.js";
 
 /** Names of the streams that an embedding program can hold. "xen-console" is the PV console, "xen-log" what Xen itself would print. */

@@ -9,6 +9,8 @@ export const Poll = { in: 0x1, out: 0x4, error: 0x8, hangUp: 0x10 } as const;
 const POLLFD_BYTES = 8;
 const MAX_FDS = 64;
 const NS_PER_S = 1e9;
+/** How long until a descriptor that has hung up is looked at again. */
+const LATER_NS = 250e6;
 
 interface Watched {
   readonly fd: number;
@@ -22,7 +24,11 @@ export class Poller {
   readonly #hva: number;
   readonly #fds: number;
   readonly #timeout: number;
+  /** A struct pollfd for questions about one descriptor. */
+  readonly #one: number;
   #watched: Watched[] = [];
+  /** What to do in a while, by descriptor, and when. */
+  readonly #later = new Map<number, { readonly atMs: number; readonly look: () => void }>();
 
   constructor(libc: Libc, scratch: Scratch) {
     this.#libc = libc;
@@ -30,6 +36,7 @@ export class Poller {
     this.#hva = scratch.memory.hva;
     this.#fds = scratch.take(MAX_FDS * POLLFD_BYTES);
     this.#timeout = scratch.take(16);
+    this.#one = scratch.take(POLLFD_BYTES);
   }
 
   /** Calls `ready` with the poll events of `fd` whenever one of `events` (or an error) is there. */
@@ -42,13 +49,40 @@ export class Poller {
     });
   }
 
+  /** Whether the other side of `fd` has gone. */
+  hungUp(fd: number): boolean {
+    this.#view.setInt32(this.#one, fd, true);
+    this.#view.setInt32(this.#one + 4, 0, true);
+    this.#view.setBigUint64(this.#timeout, 0n, true);
+    this.#view.setBigUint64(this.#timeout + 8, 0n, true);
+    const result = this.#libc.fast(SYS.ppoll, this.#hva + this.#one, 1, this.#hva + this.#timeout, 0, 0);
+    return result > 0 && (this.#view.getInt16(this.#one + 6, true) & Poll.hangUp) !== 0;
+  }
+
+  /** Calls `look` in a quarter of a second, unless `fd` is unwatched before. */
+  lookLater(fd: number, look: () => void): void {
+    this.#later.set(fd, { atMs: performance.now() + LATER_NS / 1e6, look });
+  }
+
   unwatch(fd: number): void {
+    this.#later.delete(fd);
     this.#watched = this.#watched.filter((watched) => watched.fd !== fd);
     for (const { fd: other, events, ready } of [...this.#watched]) this.watch(other, events, ready);
   }
 
   /** Blocks for at most `timeoutNs` (Infinity: for ever), then calls what is ready. */
   wait(timeoutNs: number): void {
+    this.#poll(this.#later.size === 0 ? timeoutNs : Math.min(timeoutNs, LATER_NS));
+    if (this.#later.size === 0) return;
+    const now = performance.now();
+    for (const [fd, { atMs, look }] of [...this.#later]) {
+      if (atMs > now) continue;
+      this.#later.delete(fd);
+      look();
+    }
+  }
+
+  #poll(timeoutNs: number): void {
     let timeout = 0;
     if (timeoutNs !== Infinity) {
       const ns = Math.max(0, Math.ceil(timeoutNs));
@@ -70,6 +104,9 @@ export class Poller {
       const entry = watched[i];
       if (events !== 0 && entry !== undefined) ready.push([entry, events]);
     }
-    for (const [entry, events] of ready) entry.ready(events);
+    for (const [entry, events] of ready) {
+      // A handler before this one may have closed its descriptor; the number may be another's by now.
+      this.#watched.find(({ fd }) => fd === entry.fd)?.ready(events);
+    }
   }
 }
