@@ -142,6 +142,15 @@ struct xen_hvm_evtchn_upcall_vector {
   u8 vector;
 };
 
+struct xen_hvm_get_mem_type {
+  domid_t domid;
+  u16 mem_type, pad[2];
+  u64 pfn;
+};
+_Static_assert(sizeof(struct xen_hvm_get_mem_type) == 16, "xen_hvm_get_mem_type");
+#define HVMMEM_ram_rw 0
+#define HVMMEM_mmio_dm 2
+
 /* [MEM] */
 #define XENMEM_increase_reservation 0
 #define XENMEM_decrease_reservation 1
@@ -233,12 +242,21 @@ struct vcpu_register_vcpu_info {
 #define SCHEDOP_block 1
 #define SCHEDOP_shutdown 2
 #define SCHEDOP_poll 3
+#define SCHEDOP_remote_shutdown 4
+#define SCHEDOP_watchdog 6
 #define SHUTDOWN_poweroff 0
 #define SHUTDOWN_reboot 1
 #define SHUTDOWN_suspend 2
 #define SHUTDOWN_crash 3
 struct sched_shutdown {
   u32 reason;
+};
+struct sched_remote_shutdown {
+  domid_t domain_id;
+  u32 reason;
+};
+struct sched_watchdog {
+  u32 id, timeout;
 };
 struct sched_poll {
   const evtchn_port_t *ports;
@@ -323,6 +341,13 @@ struct grant_entry_v1 {
   u32 frame;
 };
 #define GRANTS_PER_FRAME (PAGE_SIZE / sizeof(struct grant_entry_v1))
+struct gnttab_setup_table {
+  domid_t dom;
+  u32 nr_frames;
+  s16 status;
+  u64 *frame_list;
+};
+_Static_assert(sizeof(struct gnttab_setup_table) == 24, "gnttab_setup_table");
 struct gnttab_query_size {
   domid_t dom;
   u32 nr_frames, max_nr_frames;

@@ -76,6 +76,15 @@ CHECK(frames_bad, "grant", "frames past the maximum, and of version 2, are refus
   EXPECT(add_to_physmap(XENMAPSPACE_grant_table, ~0ull, frame_of(spare)) < 0, "frame 2^64 - 1 was mapped");
 }
 
+CHECK(setup_table, "grant", "setup_table lists frames, and refuses more than there may be") {
+  static u64 list[GRANT_FRAMES];
+  struct gnttab_setup_table setup = { .dom = DOMID_SELF, .nr_frames = GRANT_FRAMES, .status = 99, .frame_list = list };
+  REQUIRE_EQ(grant_table_op(GNTTABOP_setup_table, &setup, 1), 0);
+  EXPECT_EQ(setup.status, GNTST_okay);
+  setup.nr_frames = 1 << 20;
+  EXPECT(grant_table_op(GNTTABOP_setup_table, &setup, 1) != 0 || setup.status < 0, "2^20 frames were granted");
+}
+
 CHECK(grant_bad, "grant", "unknown commands and pointers to nowhere are refused") {
   static u64 argument[8];
   EXPECT_EQ(grant_table_op(99, argument, 1), -ENOSYS);

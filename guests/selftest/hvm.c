@@ -45,6 +45,23 @@ CHECK(pagetable_dying, "hvm", "pagetable_dying, which Linux probes, is answered"
   EXPECT(result == -ENOSYS || result == -EOPNOTSUPP, "it gives %ld%s", result, error_name(result));
 }
 
+CHECK(get_time, "hvm", "get_time goes on") {
+  u64 first = 0, second = 0;
+  REQUIRE_EQ(hvm_op(HVMOP_get_time, &first), 0);
+  REQUIRE_EQ(hvm_op(HVMOP_get_time, &second), 0);
+  EXPECT(first != 0 && second >= first, "%lu, then %lu", first, second);
+  EXPECT_EQ(hvm_op(HVMOP_get_time, probe(PROBE_READ_ONLY, 0)), -EFAULT);
+}
+
+CHECK(get_mem_type, "hvm", "get_mem_type tells RAM from a hole") {
+  struct xen_hvm_get_mem_type type = { .domid = DOMID_SELF, .mem_type = 99, .pfn = frame_of(&upcall_vectors_set) };
+  REQUIRE_EQ(hvm_op(HVMOP_get_mem_type, &type), 0);
+  EXPECT_EQ(type.mem_type, HVMMEM_ram_rw);
+  type = (struct xen_hvm_get_mem_type){ .domid = DOMID_SELF, .mem_type = 99, .pfn = frame_of(NO_MEMORY) };
+  REQUIRE_EQ(hvm_op(HVMOP_get_mem_type, &type), 0);
+  EXPECT_EQ(type.mem_type, HVMMEM_mmio_dm);
+}
+
 CHECK(flush_tlbs, "hvm", "flush_tlbs works without a list") {
   long result = hvm_op(HVMOP_flush_tlbs, NULL);
   EXPECT(result == 0 || result == -ENOSYS, "it gives %ld%s", result, error_name(result));

@@ -123,6 +123,15 @@ CHECK(batch, "memory", "add_to_physmap_batch answers for each entry") {
   EXPECT_EQ(errors[1], -EINVAL);
 }
 
+CHECK(remove, "memory", "a page of Xen's is taken away again") {
+  struct xen_remove_from_physmap request = { .domid = DOMID_SELF, .gpfn = frame_of(spare[1]) };
+  REQUIRE_EQ(add_to_physmap(XENMAPSPACE_grant_table, 0, request.gpfn), 0);
+  EXPECT_EQ(memory_op(XENMEM_remove_from_physmap, &request), 0);
+  EXPECT_EQ(memory_op(XENMEM_remove_from_physmap, NON_CANONICAL), -EFAULT);
+  request.gpfn = 1ull << 40;
+  EXPECT(memory_op(XENMEM_remove_from_physmap, &request) < 0, "frame 2^40 was taken away");
+}
+
 CHECK(batch_bad, "memory", "add_to_physmap_batch with pointers to nowhere ends with EFAULT") {
   static u64 numbers[8];
   struct xen_add_to_physmap_batch request = {
