@@ -65,6 +65,7 @@ const IMAGES = [
   { name: "bench.elf", kind: "pvh", lib: SMP, sources: ["bench/main.c"] },
   { name: "selftest.elf", kind: "pvh", lib: PV, directory: "selftest" },
   { name: "selftest.multiboot.elf", kind: "multiboot", lib: PV, directory: "selftest" },
+  { name: "ports.elf", kind: "pvh", lib: BARE, sources: ["bench/ports.S"] },
   { name: "firmware.bin", kind: "flat", lib: BARE, sources: ["bench/firmware.S"] },
   { name: "kvm-loop", kind: "host", lib: BARE, sources: ["bench/kvm-loop.c"] },
 ];
