@@ -90,8 +90,9 @@ function blockDeviceBytes(rdev: number): number {
 /** An OFD lock, so that no second machine writes the same image; it ends with the descriptor. */
 function lock(libc: Libc, scratch: Scratch, fd: number, disk: DiskConfig): void {
   const at = scratch.take(FLOCK_BYTES);
-  const view = new DataView(scratch.memory.buffer, at, FLOCK_BYTES);
-  view.setInt16(0, disk.readOnly ? F_RDLCK : F_WRLCK, true);
+  // All other fields 0: from the start of the file to its end, and l_pid, which the kernel wants to be 0.
+  new Uint8Array(scratch.memory.buffer, at, FLOCK_BYTES).fill(0);
+  new DataView(scratch.memory.buffer).setInt16(at, disk.readOnly ? F_RDLCK : F_WRLCK, true);
   const result = libc.syscall(SYS.fcntl, fd, F_OFD_SETLK, scratch.memory.hva + at);
   if (result >= 0) return;
   if (result === -ERRNO.EAGAIN || result === -ERRNO.EACCES) {
