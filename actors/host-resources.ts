@@ -11,7 +11,7 @@ import { overlayPages, xenArenaBytes } from "../xen/domain-config.js";
 import { apicIdOf } from "./cpuid.js";
 import { xenConfig } from "./guest-layout.js";
 import { createEventfd } from "./host/eventfd.js";
-import { allocate, discard, mapFile } from "./host/host-memory.js";
+import { allocate, mapAnonymous, mapFile } from "./host/host-memory.js";
 import { kvmCpuidEntry, KVM_CPUID2_HEADER, KvmXenAttr, KvmXenFlag } from "./host/kvm-abi.js";
 import { IOAPIC_PINS, KvmDevice, openKvm, Vm } from "./host/kvm.js";
 import type { Scratch } from "./host/kvm.js";
@@ -122,17 +122,14 @@ export class HostResources {
     return this.vm.capability("TSC_DEADLINE_TIMER") !== 0;
   }
 
-  /** Gives guest memory back to the host: it reads as zeros. */
-  discardRam(): void {
-    for (const block of this.parts.memory.ram) discard(this.#libc, block.memory, 0, block.memory.buffer.byteLength);
-  }
-
   /** Closes everything, last first. All workers are gone. */
   release(): void {
     for (const fd of this.#fds.splice(0).reverse()) closeSync(fd);
-    this.discardRam();
-    const { control } = this.parts.memory;
-    discard(this.#libc, control, 0, control.buffer.byteLength);
+    // The mapped run areas and overlay pages would keep the VM alive until the buffers are collected: nothing stays mapped.
+    const { control, ram } = this.parts.memory;
+    for (const memory of [control, ...ram.map((block) => block.memory)]) {
+      mapAnonymous(this.#libc, memory, 0, memory.buffer.byteLength);
+    }
   }
 }
 

@@ -18,7 +18,6 @@ const MAP_PRIVATE = 0x02;
 const MAP_FIXED = 0x10;
 const MAP_ANONYMOUS = 0x20;
 const MAP_NORESERVE = 0x4000;
-const MADV_DONTNEED = 4;
 const MADV_HUGEPAGE = 14;
 
 /** A shared buffer and where the process has it. Plain data: it goes to workers as it is. */
@@ -69,11 +68,6 @@ export interface FileRange {
 export function mapAnonymous(libc: Libc, memory: HostMemory, offset: number, length: number): void {
   const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
   checked("mmap", libc.syscall(SYS.mmap, memory.hva + offset, length, PROT_READ_WRITE, flags, -1, 0), "map memory");
-}
-
-/** Gives the pages back to the host; they read as zeros from now on. */
-export function discard(libc: Libc, memory: HostMemory, offset: number, length: number): void {
-  checked("madvise", libc.syscall(SYS.madvise, memory.hva + offset, length, MADV_DONTNEED), "discard memory");
 }
 
 /** Asks for huge pages. A host without them goes on with small ones. */
