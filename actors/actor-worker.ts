@@ -4,6 +4,7 @@
  */
 import { parentPort } from "node:worker_threads";
 import { unreachable } from "../shared/errors.js";
+import { carryErrors } from "./comlink-errors.js";
 import { startDevices } from "./device-role.js";
 import { startDisk } from "./disk-role.js";
 import { preloadFast } from "./host/libc.js";
@@ -12,6 +13,7 @@ import { startVcpu } from "./vcpu-role.js";
 
 const port = parentPort;
 if (port === null) throw new Error("This is the entry point of a worker thread");
+carryErrors();
 preloadFast();
 port.once("message", (start: ActorStart) => {
   switch (start.kind) {

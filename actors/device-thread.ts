@@ -125,7 +125,12 @@ export class DeviceThread implements ActorWork {
   }
 
   async run(): Promise<void> {
-    await this.#loop.run(this);
+    try {
+      await this.#loop.run(this);
+    } catch (error) {
+      for (const stream of this.#streams.values()) stream.close();
+      throw error;
+    }
   }
 
   rung(): void {

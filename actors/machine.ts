@@ -13,6 +13,7 @@ import type { ChardevConfig, MachineConfig, ResolvedConfig } from "../shared/con
 import { fromRecord, VmmError } from "../shared/errors.js";
 import type { BootRegisters } from "../devices/boot/registers.js";
 import { VcpuRequest } from "../xen/host.js";
+import { carryErrors } from "./comlink-errors.js";
 import { guestCpuid } from "./cpuid.js";
 import { loadGuest } from "./guest-loader.js";
 import { openLibc } from "./host/libc.js";
@@ -59,6 +60,8 @@ const GRACE_MS = 2000;
 /** How long the listeners get to take the guest's last words. */
 const DRAIN_MS = 5000;
 const INPUT_RETRY_MS = 5;
+
+carryErrors();
 
 export class Machine implements AsyncDisposable {
   /** Complete configuration, defaults filled in. */
@@ -413,10 +416,9 @@ export class Machine implements AsyncDisposable {
       GRACE_MS,
       this.#deviceApi.stop().catch(() => undefined),
     );
-    await within(
-      GRACE_MS,
-      Promise.all([this.#device.gone, ...this.#disks.map(({ gone }) => gone)]).then(() => undefined),
-    );
+    for (const { api } of this.#vcpus) void api.stop();
+    // Each ends by itself: a thread that is torn down while it still loads its code leaves files open.
+    await within(GRACE_MS, Promise.all(actors.map(({ gone }) => gone)));
     this.#deviceApi[releaseProxy]();
     for (const { api } of this.#vcpus) api[releaseProxy]();
     await Promise.all(actors.map(({ worker }) => worker.terminate()));

@@ -90,6 +90,8 @@ export interface VcpuApi {
   run(): VcpuOutcome;
   /** A readable dump of the registers. */
   report(): string;
+  /** Ends the thread; there is no answer. */
+  stop(): void;
 }
 
 /** Answered by the device actor. */

@@ -18,6 +18,9 @@ export function startVcpu(init: VcpuWorkerInit, port: MessagePort): void {
     },
     run: () => vcpu.run(),
     report: () => vcpu.report(),
+    stop() {
+      port.close();
+    },
   };
   expose(api, nodeEndpoint(port));
 }

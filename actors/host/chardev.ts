@@ -1,5 +1,5 @@
 /** Where the bytes of a serial port or console go to and come from, as the configuration names it. */
-import { constants, openSync } from "node:fs";
+import { closeSync, constants, openSync } from "node:fs";
 import type { ChardevConfig } from "../../shared/config.js";
 import { unreachable, VmmError } from "../../shared/errors.js";
 import { FdChardev, TransferBuffer } from "./fd-chardev.js";
@@ -28,12 +28,12 @@ export function openChardev(
     case "file": {
       const buffer = new TransferBuffer(host.scratch);
       const fd = openOutput(config.path, config.append);
-      return new FdChardev(host, fd, { place: config.path, buffer, input: false }, events);
+      return new FdChardev(host, fd, { place: config.path, buffer, input: false, close: closeSync }, events);
     }
     case "pty": {
       const buffer = new TransferBuffer(host.scratch);
       const { fd, path } = openPty(host);
-      return new FdChardev(host, fd, { place: path, buffer, input: true }, events);
+      return new FdChardev(host, fd, { place: path, buffer, input: true, close: closeSync }, events);
     }
     case "socket":
       return new SocketChardev(host, config, events);

@@ -1,5 +1,4 @@
 /** A file descriptor as a character device: never blocking, watched by the device actor's poll. */
-import { closeSync } from "node:fs";
 import { ERRNO, SYS } from "./libc.js";
 import type { Libc } from "./libc.js";
 import type { Scratch } from "./kvm.js";
@@ -52,6 +51,8 @@ export interface FdOptions {
   readonly place: string;
   readonly buffer: TransferBuffer;
   readonly input: boolean;
+  /** Closes the descriptor as it was opened: Node keeps book of what workers open through it. */
+  readonly close: (fd: number) => void;
   /** The other side has closed for good. */
   readonly gone?: () => void;
 }
@@ -101,7 +102,7 @@ export class FdChardev implements Chardev {
 
   close(): void {
     this.#host.poller.unwatch(this.#fd);
-    closeSync(this.#fd);
+    this.#options.close(this.#fd);
   }
 
   #watch(): void {

@@ -1,5 +1,5 @@
 /** A Unix socket as a character device: one client at a time; a server takes the next when one leaves. */
-import { closeSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { VmmError } from "../../shared/errors.js";
 import { FdChardev, TransferBuffer } from "./fd-chardev.js";
 import type { Chardev, ChardevEvents, ChardevHost } from "./fd-chardev.js";
@@ -57,7 +57,7 @@ export class SocketChardev implements Chardev {
     this.#client?.close();
     if (this.#server < 0) return;
     this.#host.poller.unwatch(this.#server);
-    closeSync(this.#server);
+    closeSocket(this.#host, this.#server);
     rmSync(this.place, { force: true });
   }
 
@@ -78,15 +78,23 @@ export class SocketChardev implements Chardev {
       this.#client = undefined;
       if (this.#server >= 0) this.#accept();
     };
-    const options = { place: this.place, buffer: this.#buffer, input: true, gone };
+    const close = (socket: number): void => {
+      closeSocket(this.#host, socket);
+    };
+    const options = { place: this.place, buffer: this.#buffer, input: true, close, gone };
     this.#client = new FdChardev(this.#host, fd, options, this.#events);
     this.#resolveConnected();
     this.#events.writable();
   }
 }
 
+function closeSocket({ libc }: ChardevHost, fd: number): void {
+  libc.syscall(SYS.close, fd);
+}
+
 /** A socket that listens, or is connected, at the path. */
-function openSocket({ libc, scratch }: ChardevHost, config: SocketConfig): number {
+function openSocket(host: ChardevHost, config: SocketConfig): number {
+  const { libc, scratch } = host;
   const type = SOCK_STREAM | SOCK_NONBLOCK_CLOEXEC;
   const fd = checked("socket", libc.syscall(SYS.socket, AF_UNIX, type, 0), "make a socket");
   const address = scratch.take(SOCKADDR_UN_BYTES);
@@ -106,7 +114,7 @@ function openSocket({ libc, scratch }: ChardevHost, config: SocketConfig): numbe
     checked("listen", libc.syscall(SYS.listen, fd, 1), `listen on ${config.path}`);
     return fd;
   } catch (error) {
-    closeSync(fd);
+    closeSocket(host, fd);
     throw error;
   }
 }
