@@ -17,6 +17,7 @@ import { carryErrors } from "./comlink-errors.js";
 import { guestCpuid } from "./cpuid.js";
 import { loadGuest } from "./guest-loader.js";
 import { openLibc } from "./host/libc.js";
+import type { OpenDisk } from "./host/open-file.js";
 import { HostResources } from "./host-resources.js";
 import { HYPERCALL_MSR } from "./hypercall-msr.js";
 import type { EndReason } from "./lifecycle.js";
@@ -25,9 +26,10 @@ import type { LogSink } from "./log.js";
 import { MachineControl } from "./machine-control.js";
 import { OutputStreams } from "./output-streams.js";
 import type { StreamListener } from "./output-streams.js";
-import type { ActorEvent, DeviceApi, VcpuApi, VcpuOutcome } from "./protocol.js";
+import type { ActorEvent, ActorStart, DeviceApi, VcpuApi, VcpuOutcome } from "./protocol.js";
 import { ringingEndpoint } from "./ringing-endpoint.js";
 import type { StreamName } from "./streams.js";
+import { unlessDead, within } from "./waiting.js";
 import { startWorker } from "./workers.js";
 import type { ActorHandle } from "./workers.js";
 
@@ -55,6 +57,10 @@ interface VcpuHandle extends ActorHandle {
   readonly api: Remote<VcpuApi>;
 }
 
+interface DeviceHandle extends ActorHandle {
+  readonly api: Remote<DeviceApi>;
+}
+
 /** How long the actors get to end by themselves before their threads are ended. */
 const GRACE_MS = 2000;
 /** How long the listeners get to take the guest's last words. */
@@ -73,9 +79,9 @@ export class Machine implements AsyncDisposable {
   readonly #streams: OutputStreams;
   readonly #log: LogSink;
   readonly #vcpus: readonly VcpuHandle[];
-  readonly #device: ActorHandle;
-  readonly #deviceApi: Remote<DeviceApi>;
-  readonly #startDisks: () => readonly ActorHandle[];
+  /** Between the device actor and each disk actor. */
+  readonly #diskChannels: readonly MessageChannel[];
+  #deviceHandle: DeviceHandle | undefined;
   #disks: readonly ActorHandle[] = [];
   #registers: BootRegisters | undefined;
   #places: Readonly<Record<string, string>> = {};
@@ -99,33 +105,16 @@ export class Machine implements AsyncDisposable {
     const cpuids = this.#orRelease(() => vcpuFds.map((_, index) => this.#cpuid(index)));
     this.#control = new MachineControl(parts, libc, scratch);
     this.#control.clock.reset();
-    const events = (): MessageChannel["port2"] => this.#openEvents();
     this.#vcpus = vcpuFds.map((vcpuFd, index) => {
-      const port = events();
+      const port = this.#openEvents();
       const init = { parts, index, events: port, vcpuFd, cpuid: cpuids[index] ?? [] };
       const handle = startWorker(`vcpu${index}`, { kind: "vcpu", init }, [port]);
       return { ...handle, api: wrap<VcpuApi>(nodeEndpoint(handle.worker)) };
     });
-    const channels = this.#host.disks.map((disk) => ({ disk, channel: new MessageChannel() }));
-    const port = events();
-    const disks = channels.map(({ disk, channel }) => ({ disk, control: channel.port1 }));
-    this.#device = startWorker("devices", { kind: "device", init: { parts, index: 0, events: port, disks } }, [
-      port,
-      ...disks.map(({ control }) => control),
-    ]);
-    const bell = this.#control.doorbells[0];
-    if (bell === undefined) throw new RangeError("The device actor has no doorbell");
-    this.#deviceApi = wrap<DeviceApi>(ringingEndpoint(this.#device.worker, bell));
+    this.#diskChannels = this.#host.disks.map(() => new MessageChannel());
     this.#streams = new OutputStreams((stream, count) => {
-      void this.#deviceApi.acknowledge(stream, count);
+      void this.#devices.api.acknowledge(stream, count);
     });
-    // PV disks are wanted once the guest's driver is up: their threads do not delay its first instruction.
-    this.#startDisks = () =>
-      channels.map(({ disk, channel }, index) => {
-        const own = events();
-        const init = { parts, index, events: own, control: channel.port2, disk };
-        return startWorker(`disk${index}`, { kind: "disk", init }, [own, channel.port2]);
-      });
   }
 
   /**
@@ -162,15 +151,15 @@ export class Machine implements AsyncDisposable {
   async start(): Promise<void> {
     this.#expect("stopped", "start");
     if (this.#chardevs().some((chardev) => chardev.kind === "socket" && chardev.server && chardev.wait)) {
-      await Promise.race([unlessDead(this.#device, this.#deviceApi.connected()), this.ended]);
+      await Promise.race([unlessDead(this.#devices, this.#devices.api.connected()), this.ended]);
       this.#expect("stopped", "start");
     }
     await this.#powerOn();
     // It may have been stopped meanwhile.
     this.#expect("stopped", "start");
     this.#go();
+    this.#powerOnDevices();
     this.#disks = this.#startDisks();
-    for (const disk of this.#disks) this.#watch(disk);
   }
 
   /** Stops the vCPUs and the guest's clock; resolves when all is at rest. */
@@ -180,13 +169,13 @@ export class Machine implements AsyncDisposable {
     await this.#running;
     if (this.#status !== "running") return;
     this.#status = "paused";
-    await this.#deviceApi.pause();
+    await this.#devices.api.pause();
   }
 
   async resume(): Promise<void> {
     this.#expect("paused", "resume");
     this.#control.lifecycle.clear();
-    await this.#deviceApi.resume();
+    await this.#devices.api.resume();
     this.#go();
   }
 
@@ -210,7 +199,7 @@ export class Machine implements AsyncDisposable {
 
   /** Presses the ACPI power button. */
   async powerButton(): Promise<void> {
-    await this.#deviceApi.pressPowerButton();
+    await this.#devices.api.pressPowerButton();
   }
 
   /** Gives bytes to the guest; resolves when the device has taken all of them. */
@@ -219,7 +208,7 @@ export class Machine implements AsyncDisposable {
     while (done < bytes.length && this.#status !== "ended") {
       // A machine that ends meanwhile takes nothing more.
       const taken = await Promise.race([
-        this.#deviceApi.input(stream, bytes.subarray(done)),
+        this.#devices.api.input(stream, bytes.subarray(done)),
         this.ended.then(() => bytes.length),
       ]);
       done += taken;
@@ -272,15 +261,42 @@ export class Machine implements AsyncDisposable {
   }
 
   async #setUp(): Promise<void> {
-    this.#watch(this.#device);
     for (const vcpu of this.#vcpus) this.#watch(vcpu);
     this.#registers = loadGuest(this.#host.parts);
-    // Only chardevs of the host's can fail, or have a place to tell.
-    const opened = unlessDead(this.#device, this.#deviceApi.setUp()).then(({ places }) => {
-      this.#places = places;
+    // Chardevs of the host's can fail to open, and have a place to tell: both before the machine starts.
+    if (this.#chardevs().some(({ kind }) => kind !== "stream" && kind !== "null")) {
+      this.#places = (await unlessDead(this.#devices, this.#devices.api.setUp())).places;
+    }
+  }
+
+  /** The device actor, started when first wanted: the guest's first instruction does not wait for it. */
+  get #devices(): DeviceHandle {
+    this.#deviceHandle ??= this.#startDevices();
+    return this.#deviceHandle;
+  }
+
+  #startDevices(): DeviceHandle {
+    const { parts, disks } = this.#host;
+    const port = this.#openEvents();
+    const channels = this.#diskChannels.map(({ port1: control }, index) => ({ control, disk: diskAt(disks, index) }));
+    const start: ActorStart = { kind: "device", init: { parts, index: 0, events: port, disks: channels } };
+    const handle = startWorker("devices", start, [port, ...channels.map(({ control }) => control)]);
+    this.#watch(handle);
+    const bell = this.#control.doorbells[0];
+    if (bell === undefined) throw new RangeError("The device actor has no doorbell");
+    return { ...handle, api: wrap<DeviceApi>(ringingEndpoint(handle.worker, bell)) };
+  }
+
+  /** PV disks are wanted once the guest's driver is up. */
+  #startDisks(): readonly ActorHandle[] {
+    const { parts, disks } = this.#host;
+    return this.#diskChannels.map(({ port2: control }, index) => {
+      const port = this.#openEvents();
+      const init = { parts, index, events: port, control, disk: diskAt(disks, index) };
+      const handle = startWorker(`disk${index}`, { kind: "disk", init }, [port, control]);
+      this.#watch(handle);
+      return handle;
     });
-    opened.catch(() => undefined);
-    if (this.#chardevs().some(({ kind }) => kind !== "stream" && kind !== "null")) await opened;
   }
 
   #chardevs(): readonly ChardevConfig[] {
@@ -288,21 +304,26 @@ export class Machine implements AsyncDisposable {
     return [...serials, xenConsole, debugcon?.chardev].filter((chardev) => chardev !== undefined && chardev !== null);
   }
 
-  /** Power-on state of everything. The platform comes first; xenstore and PV devices follow while the guest starts. */
+  /** Power-on state of the platform and the vCPUs. */
   async #powerOn(): Promise<void> {
     const [boot, ...others] = this.#vcpus;
     if (boot === undefined) throw new RangeError("The machine has no vCPU");
     await unlessDead(boot, boot.api.reset(this.#registers));
-    void unlessDead(this.#device, this.#deviceApi.powerOn()).catch(() => undefined);
     await Promise.all(others.map((vcpu) => unlessDead(vcpu, vcpu.api.reset(undefined))));
+  }
+
+  /** After the platform's. vCPUs may run meanwhile: their first hypercall waits for it. */
+  #powerOnDevices(): void {
+    void unlessDead(this.#devices, this.#devices.api.powerOn()).catch(() => undefined);
   }
 
   /** Back to power-on state, with the guest's kernel in memory anew. vCPUs are at rest. */
   async #resetGuest(): Promise<void> {
-    await unlessDead(this.#device, this.#deviceApi.release());
+    await unlessDead(this.#devices, this.#devices.api.release());
     this.#control.lifecycle.devicesReady = false;
     this.#registers = loadGuest(this.#host.parts);
     await this.#powerOn();
+    this.#powerOnDevices();
   }
 
   /** Lets the vCPUs run and follows them. */
@@ -402,7 +423,7 @@ export class Machine implements AsyncDisposable {
 
   /** Until all that the guest wrote has been handed over. */
   async #drain(): Promise<void> {
-    while (!(await unlessDead(this.#device, this.#deviceApi.drained()))) {
+    while (!(await unlessDead(this.#devices, this.#devices.api.drained()))) {
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
     await this.#streams.idle();
@@ -410,18 +431,20 @@ export class Machine implements AsyncDisposable {
 
   async #dispose(): Promise<void> {
     await this.stop();
-    const actors = [...this.#vcpus, this.#device, ...this.#disks];
+    const device = this.#deviceHandle;
+    const actors = [...this.#vcpus, ...(device === undefined ? [] : [device]), ...this.#disks];
     for (const actor of actors) actor.expectEnd();
-    await within(
-      GRACE_MS,
-      this.#deviceApi.stop().catch(() => undefined),
-    );
+    if (device !== undefined) await within(GRACE_MS, device.api.stop());
     for (const { api } of this.#vcpus) void api.stop();
     // Each ends by itself: a thread that is torn down while it still loads its code leaves files open.
     await within(GRACE_MS, Promise.all(actors.map(({ gone }) => gone)));
-    this.#deviceApi[releaseProxy]();
+    device?.api[releaseProxy]();
     for (const { api } of this.#vcpus) api[releaseProxy]();
     await Promise.all(actors.map(({ worker }) => worker.terminate()));
+    for (const { port1, port2 } of this.#diskChannels) {
+      port1.close();
+      port2.close();
+    }
     this.#streams.close();
     this.#host.release();
   }
@@ -453,20 +476,8 @@ export class Machine implements AsyncDisposable {
   }
 }
 
-/** `result`, unless the actor's thread ends first. */
-async function unlessDead<T>(actor: ActorHandle, result: Promise<T>): Promise<Awaited<T>> {
-  return Promise.race([result, actor.died]);
-}
-
-/** Waits for `work`, but not for ever. */
-async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  try {
-    await Promise.race([work.catch(() => undefined), late]);
-  } finally {
-    clearTimeout(timer);
-  }
+function diskAt(disks: readonly OpenDisk[], index: number): OpenDisk {
+  const disk = disks[index];
+  if (disk === undefined) throw new RangeError(`There is no disk ${index}`);
+  return disk;
 }

@@ -3,9 +3,9 @@
 import { prewarmWorkers } from "../prewarm.js";
 import { run } from "./run.js";
 
-// Threads take as long to load as all the rest of a machine's start: one for the device actor and one for the first vCPU
-// get going while the command line is read.
-if (process.argv.some((argument) => /^--?kernel$/.test(argument))) prewarmWorkers(2);
+// A thread takes as long to load as all the rest of a machine's start: that of the first vCPU gets going while the command
+// line is read.
+if (process.argv.some((argument) => /^--?kernel$/.test(argument))) prewarmWorkers(1);
 
 // Not left to the event loop: a handle that was forgotten must not turn the end of a machine into a hang. Standard output
 // and error are written synchronously on Linux, so nothing is lost.
