@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** The `xenolith` command. */
 import { prewarmWorkers } from "../prewarm.js";
 import { run } from "./run.js";

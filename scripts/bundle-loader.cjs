@@ -1,0 +1,28 @@
+/**
+ * Runs NAME.code.js beside it, with the code cache that the build made of it if this Node can use it: V8 then need not
+ * compile what a machine's start runs. Copied to dist/bundle/NAME.js.
+ */
+"use strict";
+const { readFileSync, writeFileSync } = require("node:fs");
+const { threadId } = require("node:worker_threads");
+const { Script } = require("node:vm");
+
+const code = __filename.replace(/\.js$/, ".code.js");
+const cache = code.replace(/\.js$/, ".cache");
+
+function cachedData() {
+  try {
+    return readFileSync(cache);
+  } catch {
+    return undefined;
+  }
+}
+
+const source = `(function (exports, require, module, __filename, __dirname) {${readFileSync(code, "utf8")}\n})`;
+const script = new Script(source, { filename: code, cachedData: cachedData() });
+script.runInThisContext()(exports, require, module, __filename, __dirname);
+
+// The build runs a small machine with this set, and keeps what each thread has compiled by its end.
+if (process.env.XENOLITH_CODE_CACHE === "write") {
+  process.once("exit", () => writeFileSync(`${cache}.${threadId}`, script.createCachedData()));
+}
