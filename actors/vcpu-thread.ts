@@ -61,7 +61,8 @@ export class VcpuThread {
     this.#xen = thread.xen;
     this.#userspaceXen = thread.parts.transport.kind === "userspace";
     const { run } = this.#vcpu;
-    run.sync = this.#xen === undefined ? 0 : SyncRegs.sregs + (this.#userspaceXen ? SyncRegs.regs : 0);
+    // KVM copies them out at every exit: worth it only where nearly every exit is a hypercall of the stubs'.
+    run.sync = this.#userspaceXen ? SyncRegs.sregs + SyncRegs.regs : 0;
     this.#virtual = new VirtualMemory(
       thread.memory,
       {
@@ -268,7 +269,7 @@ export class VcpuThread {
   }
 
   #loadPaging(into: PagingRegisters): void {
-    const { sregs } = this.#vcpu.run;
+    const sregs = this.#userspaceXen ? this.#vcpu.run.sregs : this.#vcpu.fetchSregs();
     into.cr0 = sregs.cr0;
     into.cr3 = sregs.cr3;
     into.cr4 = sregs.cr4;
