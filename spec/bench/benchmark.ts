@@ -5,7 +5,7 @@ import { interleave, summarize, type Summary } from "./statistics.js";
 export interface BenchContext {
   readonly rounds: number;
   /** Whether there is a QEMU to compare with; asked only by those that can be compared. */
-  hasQemu(): boolean;
+  readonly hasQemu: () => boolean;
   /** A folder of our own for images, gone afterwards. */
   readonly folder: string;
 }
