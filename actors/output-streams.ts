@@ -1,7 +1,8 @@
 /** What the guest writes, handed to the embedding program's listeners one chunk after the other. */
 import type { StreamName } from "./streams.js";
 
-export type StreamListener = (bytes: Uint8Array) => Promise<void> | undefined;
+/** May return a promise: the next bytes come when it has settled. */
+export type StreamListener = (bytes: Uint8Array) => unknown;
 
 export class OutputStreams {
   readonly #listeners = new Map<StreamName, StreamListener[]>();
