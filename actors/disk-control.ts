@@ -74,9 +74,8 @@ export class DiskControl {
     });
   }
 
-  /** Finishes what is under way and takes nothing new. */
+  /** Finishes what is under way and takes nothing new, from a front end that connects meanwhile neither. */
   async quiesce(): Promise<void> {
-    if (!this.#xenDisk.device.connected) return;
     await new Promise<void>((resolve) => {
       this.#quiesced.push(resolve);
       this.#tell({ kind: "quiesce" });

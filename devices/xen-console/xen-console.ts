@@ -105,10 +105,11 @@ export class XenConsole implements BackendDriver {
     return true;
   }
 
-  disconnect(): void {
+  disconnect(done: () => void): void {
     this.ring.detach();
     this.#host.ports.unbindBackend(this.#port);
     this.#host.grants.unmap(this.#ringRef, true);
     this.#port = 0 as EvtchnPort;
+    done();
   }
 }

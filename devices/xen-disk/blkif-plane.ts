@@ -27,7 +27,7 @@ interface Queue {
   port: EvtchnPort;
 }
 
-/** The other request, beside a connection. Few ever wait: the control side alternates and a guest sets its pace. */
+/** The other request, beside a connection. At most one of each waits: the control side waits for its answers. */
 const DISCONNECT = "disconnect";
 
 export class BlkifPlane implements DiskPlane {
@@ -62,6 +62,8 @@ export class BlkifPlane implements DiskPlane {
   }
 
   disconnect(): void {
+    // A connection that waits for the end of a pause has nothing to end, and must not hold this up.
+    if (this.#requests.at(-1) !== DISCONNECT) this.#requests.pop();
     this.#requests.push(DISCONNECT);
     this.#proceed();
   }

@@ -1,8 +1,9 @@
 /**
  * The conversation between a disk's control side (device actor) and its data plane (disk actor): plain data that clones.
  *
- * The data plane carries requests out in order, each when the one before is done: a `connect` waits for the `disconnect`
- * under way. Its answers come later, through {@link DiskPlaneEvents}, in the order of the requests.
+ * The data plane carries requests out in order, each when the one before is done. Its answers come through
+ * {@link DiskPlaneEvents}, mostly later, in the order of the requests. The control side sends no `connect` before the
+ * `disconnect` of the connection before has been answered.
  */
 import type { EvtchnPort } from "../../shared/brand.js";
 import type { BlkifAbiName } from "./blkif-abi.js";

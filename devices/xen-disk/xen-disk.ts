@@ -52,9 +52,6 @@ export interface XenDiskConfig {
   readonly owner: number;
 }
 
-/** Disconnects that the data plane may owe an answer for; a guest that reconnects faster than its I/O ends is refused. */
-const MAX_CLOSING = 4;
-
 export class XenDisk implements BackendDriver, DiskPlaneEvents {
   readonly device: BackendDevice;
   readonly #host: XenDiskHost;
@@ -62,9 +59,10 @@ export class XenDisk implements BackendDriver, DiskPlaneEvents {
   #sectors: number;
   /** Ports that the data plane uses. */
   #ports: EvtchnPort[] = [];
-  /** Ports to let go of, for each disconnect that the data plane has not answered, oldest first. */
-  readonly #closing: EvtchnPort[][] = [];
-  #released: (() => void)[] = [];
+  /** What the data plane says is about the connection that it was given last. */
+  #serving = false;
+  /** The answer that the data plane owes: one at most, as nothing is connected before it has come. */
+  #disconnected: (() => void) | undefined = undefined;
 
   constructor(host: XenDiskHost, config: XenDiskConfig) {
     this.#host = host;
@@ -82,9 +80,7 @@ export class XenDisk implements BackendDriver, DiskPlaneEvents {
       connectOnInitialised: true,
       refused: "close",
       removed: () => {
-        this.#whenReleased(() => {
-          host.removed();
-        });
+        host.removed();
       },
     });
   }
@@ -119,42 +115,39 @@ export class XenDisk implements BackendDriver, DiskPlaneEvents {
 
   connect(frontend: FrontendNodes): boolean {
     const { maxQueues, owner } = this.#config;
-    if (this.#closing.length >= MAX_CLOSING) return this.#refuse("its I/O of earlier connections has not ended");
     const nativeAbi = this.#host.longMode() ? "x86_64-abi" : "x86_32-abi";
     const connection = readFrontEnd(frontend, { maxQueues, nativeAbi });
     if (typeof connection === "string") return this.#refuse(connection);
     if (!this.#bind(connection, owner)) return this.#refuse("its event channel cannot be bound");
+    this.#serving = true;
     this.#host.plane.connect(connection);
     return true;
   }
 
-  /**
-   * The ports stay bound until the data plane answers: until then it may notify them. Pages that it still has are marked
-   * as in use in the grant table, so that a guest which is told Closed a little early does not reuse them.
-   */
-  disconnect(): void {
-    this.#closing.push(this.#ports);
-    this.#ports = [];
+  /** The ports stay bound until the data plane answers: until then it may notify them. */
+  disconnect(done: () => void): void {
+    this.#serving = false;
+    this.#disconnected = done;
     this.#host.plane.disconnect();
   }
 
   stopped(reason: string): void {
     // From a connection that is being left already: nobody asks any more.
-    if (this.#closing.length === 0 && this.device.connected) this.device.fail(reason);
+    if (this.#serving) this.device.fail(reason);
   }
 
   disconnected(): void {
-    for (const port of this.#closing.shift() ?? []) this.#host.ports.unbindBackend(port);
-    if (this.#closing.length > 0) return;
-    const released = this.#released;
-    this.#released = [];
-    for (const done of released) done();
+    const done = this.#disconnected;
+    if (done === undefined) return;
+    this.#disconnected = undefined;
+    for (const port of this.#ports) this.#host.ports.unbindBackend(port);
+    this.#ports = [];
+    done();
   }
 
   /** Lets go of the guest, for a machine that resets or ends, leaving the nodes; `done` when the data plane has. */
   release(done: () => void): void {
-    this.device.abandon();
-    this.#whenReleased(done);
+    this.device.abandon(done);
   }
 
   /** The storage has another size now, in sectors of 512 bytes. A front end that is connected sees it at once. */
@@ -189,10 +182,5 @@ export class XenDisk implements BackendDriver, DiskPlaneEvents {
   #refuse(reason: string): false {
     this.device.fail(reason);
     return false;
-  }
-
-  #whenReleased(done: () => void): void {
-    if (this.#closing.length === 0) done();
-    else this.#released.push(done);
   }
 }

@@ -5,11 +5,14 @@
  * [LINUX] linux.git drivers/xen/xenbus and drivers/block/xen-blkfront.c: what front ends do
  *
  *   front end                      back end
- *   Initialising                   InitWait: features are published
+ *   Initialising                   lets go, InitWait: features are published
  *   Initialised or Connected       connects, Connected
  *   Closing                        Closing
- *   Closed, or gone, or nonsense   disconnects, Closed
+ *   Closed, or gone, or nonsense   lets go, Closed
  *   Initialising again             InitWait again, while `online` is 1
+ *
+ * To let go takes as long as the driver's I/O does. Closed and InitWait tell a front end that its grants are its own
+ * again, so they come after that; what the front end does meanwhile waits, and its latest state is acted on.
  *
  * The front end's directory is the guest's: it may hold anything at any time. Only its own fixed paths are read, never a
  * path that the guest wrote; each value is read once; and whatever the states do, connect and disconnect alternate.
@@ -36,8 +39,11 @@ export interface BackendDriver {
   features(): NodeValues;
   /** Takes up the front end's rings. False, with nothing taken, when what it wrote cannot be used. */
   connect(frontend: FrontendNodes): boolean;
-  /** Lets go of all that connect took. Called once for each connect that returned true. */
-  disconnect(): void;
+  /**
+   * Lets go of all that connect took; `done` says that it has, at once or later. Called once for each connect that
+   * returned true, and no connect comes before `done`.
+   */
+  disconnect(done: () => void): void;
 }
 
 export interface BackendDeviceOptions {
@@ -68,6 +74,11 @@ export class BackendDevice {
   #seen: XenbusState = XenbusState.unknown;
   #online = true;
   #connected = false;
+  /** Which connection the driver is letting go of, counted from 1; 0 when it is not. */
+  #leaving = 0;
+  #connections = 0;
+  /** To be called when the driver has let go. */
+  readonly #abandoned: (() => void)[] = [];
 
   /** Nothing happens before {@link start}. */
   constructor(options: BackendDeviceOptions) {
@@ -79,31 +90,30 @@ export class BackendDevice {
     return this.#state;
   }
 
+  /** The driver serves the front end, and has not been asked to let go. */
   get connected(): boolean {
     return this.#connected;
   }
 
-  /** Creates the nodes of both ends and offers the device. */
+  /** Creates the nodes of both ends and offers the device, at once unless the driver still lets go of a front end. */
   start(): void {
     const { store, address, nodes } = this.#options;
     createDevice(store, address, nodes);
+    this.#state = XenbusState.initialising;
     this.#online = true;
     this.#seen = XenbusState.unknown;
-    this.#offer();
     this.#follow();
+    if (!this.#leave()) this.#frontendChanged();
   }
 
-  /**
-   * Takes up a device whose nodes came back with a restored store. The driver connects anew when it was connected.
-   */
+  /** Takes up a device whose nodes came back with a restored store. The driver connects anew when it was connected. */
   resume(): void {
     const { store } = this.#options;
     this.#state = parseXenbusState(store.read(`${this.paths.backend}/state`));
     this.#online = store.read(`${this.paths.backend}/online`) === "1";
     this.#seen = parseXenbusState(store.read(`${this.paths.frontend}/state`));
-    this.#connected = this.#state === XenbusState.connected && this.#options.driver.connect(this.#frontend());
-    if (this.#state === XenbusState.connected && !this.#connected) this.#close("it cannot be connected again");
     this.#follow();
+    if (this.#state === XenbusState.connected && !this.#take()) this.#close("it cannot be connected again");
   }
 
   /** Changes what the back end tells, and rewrites the state so that the front end looks again (a resized disk). */
@@ -111,16 +121,12 @@ export class BackendDevice {
     this.#publish(values, this.#state);
   }
 
-  /** Asks the front end to let go; `removed` is called when it has. */
+  /** Asks the front end to let go; `removed` is called when both ends have. */
   unplug(): void {
-    if (!this.#online) return;
+    if (!this.#online || this.#watch === undefined) return;
     this.#online = false;
-    if (this.#connected) {
-      this.#publish({ online: 0 }, XenbusState.closing);
-    } else {
-      this.#publish({ online: 0 }, XenbusState.closed);
-      this.#remove();
-    }
+    this.#publish({ online: 0 }, this.#connected ? XenbusState.closing : this.#state);
+    this.#frontendChanged();
   }
 
   /** The driver found the front end in breach of its protocol: the device stops until the front end closes it. */
@@ -129,37 +135,54 @@ export class BackendDevice {
     this.#close(reason);
   }
 
-  /** Lets go at once and removes all nodes. */
+  /** Lets go without asking the front end, and then removes all nodes. */
   stop(): void {
-    if (this.#watch !== undefined) this.#remove();
+    if (this.#watch === undefined) return;
+    this.#online = false;
+    if (!this.#leave()) this.#frontendChanged();
   }
 
-  /** Lets go at once and leaves the nodes: the store itself is about to be reset. */
-  abandon(): void {
-    this.#watch?.close();
-    this.#watch = undefined;
-    this.#disconnect();
+  /**
+   * Lets go and leaves the nodes: the store itself is about to be reset. `done` is called when the driver has let go,
+   * maybe at once. An unplug that was under way goes no further.
+   */
+  abandon(done: () => void): void {
+    this.#unfollow();
+    this.#leave();
+    if (this.#leaving === 0) done();
+    else this.#abandoned.push(done);
   }
 
   #follow(): void {
-    this.#watch?.close();
+    this.#unfollow();
     // The watch is on the directory's `state`; it also fires when the whole directory goes away.
     this.#watch = this.#options.store.watch(`${this.paths.frontend}/state`, () => {
       this.#frontendChanged();
     });
   }
 
+  #unfollow(): void {
+    this.#watch?.close();
+    this.#watch = undefined;
+  }
+
   #frontendChanged(): void {
+    // Looked at when the driver has let go: see #left.
+    if (this.#leaving !== 0) return;
+    if (!this.#online && !this.#connected) {
+      this.#remove();
+      return;
+    }
     const state = parseXenbusState(this.#options.store.read(`${this.paths.frontend}/state`));
     const before = this.#seen;
     this.#seen = state;
     switch (state) {
       case XenbusState.initialising:
         // Also without a Closed in between: a kernel started by kexec, or one that was faster than we looked.
-        if (this.#online && (this.#connected || this.#closing())) this.#offer();
+        if (!this.#leave()) this.#offer();
         break;
       case XenbusState.initialised:
-        if (before === XenbusState.connected) this.#disconnect();
+        if (before === XenbusState.connected && this.#leave()) return;
         if (this.#options.connectOnInitialised) this.#connect();
         break;
       case XenbusState.connected:
@@ -170,9 +193,7 @@ export class BackendDevice {
         break;
       case XenbusState.unknown:
       case XenbusState.closed:
-        this.#disconnect();
-        this.#enter(XenbusState.closed);
-        if (!this.#online) this.#remove();
+        if (!this.#leave()) this.#enter(XenbusState.closed);
         break;
       case XenbusState.initWait:
       case XenbusState.reconfiguring:
@@ -184,37 +205,58 @@ export class BackendDevice {
     }
   }
 
-  #closing(): boolean {
-    return this.#state === XenbusState.closing || this.#state === XenbusState.closed;
-  }
-
   #offer(): void {
-    this.#disconnect();
-    this.#publish(this.#options.driver.features(), XenbusState.initWait);
+    if (this.#state !== XenbusState.initWait) this.#publish(this.#options.driver.features(), XenbusState.initWait);
   }
 
   #connect(): void {
     // After a breach, or an unplug, only a front end that starts over is served again.
     if (this.#connected || !this.#online || this.#state === XenbusState.closing) return;
-    if (this.#options.driver.connect(this.#frontend())) {
-      this.#connected = true;
-      this.#enter(XenbusState.connected);
-      return;
-    }
+    // One that was faster than we looked: it sees a change to Connected in any case.
+    this.#offer();
+    if (this.#take()) return;
     this.#warn("its nodes cannot be used");
     if (this.#options.refused === "close") this.#enter(XenbusState.closing);
   }
 
-  #disconnect(): void {
-    if (!this.#connected) return;
+  /** False when the driver refused. */
+  #take(): boolean {
+    if (!this.#options.driver.connect(this.#frontend())) return false;
+    this.#connected = true;
+    this.#connections++;
+    // The driver may have found a breach already: then there is something to let go of only now.
+    if (this.#state === XenbusState.closing) this.#leave();
+    else this.#enter(XenbusState.connected);
+    return true;
+  }
+
+  /** Asks the driver to let go; false when nothing was connected. The front end is looked at again afterwards. */
+  #leave(): boolean {
+    if (!this.#connected) return false;
+    const connection = this.#connections;
     this.#connected = false;
-    this.#options.driver.disconnect();
+    this.#leaving = connection;
+    this.#options.driver.disconnect(() => {
+      this.#left(connection);
+    });
+    return true;
+  }
+
+  #left(connection: number): void {
+    if (this.#leaving !== connection) return;
+    this.#leaving = 0;
+    if (this.#watch !== undefined) {
+      this.#frontendChanged();
+      // A front end that came back in none of the states that mean something: it is not connected any more.
+      if (!this.#connected && this.#state === XenbusState.connected) this.#enter(XenbusState.closed);
+    }
+    for (const done of this.#abandoned.splice(0)) done();
   }
 
   #close(reason: string): void {
     this.#warn(reason);
-    this.#disconnect();
     this.#enter(XenbusState.closing);
+    this.#leave();
   }
 
   #enter(state: XenbusState): void {
@@ -230,8 +272,10 @@ export class BackendDevice {
     });
   }
 
+  /** Nobody holds the device, and nobody is to have it again. */
   #remove(): void {
-    this.abandon();
+    this.#unfollow();
+    this.#enter(XenbusState.closed);
     removeDevice(this.#options.store, this.#options.address);
     this.#options.removed?.();
   }

@@ -114,6 +114,16 @@ describe("BlkifPlane", () => {
     assert.equal(guest.word(2), 1);
   });
 
+  it("lets go while paused also of what it has not begun", () => {
+    plane.quiesce(() => undefined);
+    plane.connect({ queues: [guest.connection] });
+    plane.disconnect();
+    assert.deepEqual(events, ["disconnected"]);
+    plane.resume();
+    assert.equal(guest.grants.held, 0);
+    assert.deepEqual(events, ["disconnected"]);
+  });
+
   it("waits at a pause for what every queue has in flight", () => {
     guest.storage.deferred = true;
     plane.connect({ queues: [guest.connection] });

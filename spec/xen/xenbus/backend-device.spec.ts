@@ -1,65 +1,8 @@
 /** The back end's state machine, driven by a front end that keeps to the rules and by one that does not. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { domId } from "../../../shared/brand.js";
-import { logTo } from "../../../shared/log.js";
-import { BackendDevice } from "../../../xen/xenbus/backend-device.js";
-import type { BackendDeviceOptions, FrontendNodes } from "../../../xen/xenbus/backend-device.js";
-import { StoreDriver } from "../xenstore/store-driver.js";
-
-const FRONTEND = "device/vbd/51712";
-const BACKEND = "/local/domain/0/backend/vbd/1/51712";
-
-class Bench {
-  readonly driver = new StoreDriver();
-  /** "connect 8", "disconnect", "features", "removed", in order. */
-  readonly calls: string[] = [];
-  readonly warnings: string[] = [];
-  readonly device: BackendDevice;
-
-  constructor(options: Partial<BackendDeviceOptions> = {}) {
-    this.device = this.make(options);
-    this.device.start();
-    this.driver.store.dispatch();
-  }
-
-  make(options: Partial<BackendDeviceOptions> = {}): BackendDevice {
-    return new BackendDevice({
-      store: this.driver.client,
-      log: logTo("xenbus", (record) => this.warnings.push(record.message)),
-      address: { domid: domId(1), kind: "vbd", id: 51712 },
-      driver: {
-        features: () => {
-          this.calls.push("features");
-          return { "feature-flush-cache": 1 };
-        },
-        connect: (frontend) => this.#connect(frontend),
-        disconnect: () => this.calls.push("disconnect"),
-      },
-      nodes: { frontend: { "virtual-device": 51712 }, backend: { mode: "w" } },
-      connectOnInitialised: true,
-      refused: "wait",
-      removed: () => this.calls.push("removed"),
-      ...options,
-    });
-  }
-
-  /** The guest writes a node of its own, and we look. */
-  write(name: string, value: string | number): void {
-    this.driver.ask(1, 0, `WRITE ${FRONTEND}/${name}|${value}`);
-    this.driver.store.dispatch();
-  }
-
-  state(): string {
-    return this.driver.ask(1, 0, `READ ${BACKEND}/state|`);
-  }
-
-  #connect(frontend: FrontendNodes): boolean {
-    const ring = frontend.readNumber("ring-ref", 0xffff_ffff);
-    this.calls.push(`connect ${ring ?? "nothing"}`);
-    return ring !== undefined && frontend.read("protocol") !== "foo";
-  }
-}
+import { describe, it } from "mocha";
+import { BACKEND, Bench, FRONTEND } from "./device-bench.js";
 
 describe("BackendDevice", () => {
   it("offers its features and waits in InitWait", () => {
@@ -129,6 +72,7 @@ describe("BackendDevice", () => {
       "features",
       "connect 8",
       "disconnect",
+      "features",
       "connect 9",
     ]);
   });
@@ -220,7 +164,7 @@ describe("BackendDevice", () => {
     bench.write("state", 4);
     const state = bench.driver.store.save();
     const other = new Bench();
-    other.device.abandon();
+    other.device.abandon(() => undefined);
     other.driver.store.restore(state);
     other.calls.length = 0;
     const device = other.make();
@@ -236,7 +180,7 @@ describe("BackendDevice", () => {
     const bench = new Bench();
     bench.write("ring-ref", 8);
     bench.write("state", 4);
-    bench.device.abandon();
+    bench.device.abandon(() => undefined);
     bench.driver.client.write(`/local/domain/1/${FRONTEND}/ring-ref`, "gone");
     const device = bench.make();
     device.resume();
