@@ -9,3 +9,4 @@ export { VmmError } from "./shared/errors.js";
 export type { ErrorDetails, VmmErrorCode } from "./shared/errors.js";
 export { printable } from "./shared/log.js";
 export type { LogFields, LogLevel, LogRecord } from "./shared/log.js";
+export type { TraceName } from "./shared/trace.js";

@@ -24,6 +24,7 @@ import type { DeviceSetup, DeviceWorkerInit } from "./protocol.js";
 import { Stream } from "./streams.js";
 import type { StreamName } from "./streams.js";
 import type { MachineThread, XenParts } from "./thread.js";
+import { storeTrace } from "./trace.js";
 import { XenConsoleLog } from "./xen-console-log.js";
 
 /** Bytes of PV console output that xenconsoled would keep; we keep what fits in the rings. */
@@ -204,7 +205,7 @@ class XenSide {
   readonly console: ConsoleRing;
   readonly #thread: MachineThread;
   readonly #parts: XenParts;
-  readonly #store = new XenStore();
+  readonly #store = new XenStore(storeTrace());
   readonly #ring: GuestStoreRing;
   readonly #consolePage: MemoryRegion;
   readonly #disks: readonly DiskControl[];
@@ -220,13 +221,13 @@ class XenSide {
     this.#ring = new GuestStoreRing(page.bytes.subarray(at, at + PAGE_SIZE), this.#store, thread.config.xenDomid, {
       log: thread.log,
       notify: () => {
-        domain.events.notifyGuest(domain.storePort);
+        thread.notifyGuest(domain.storePort);
       },
     });
     this.console = new ConsoleRing({
       ...thread.pvConsole,
       notify: () => {
-        domain.events.notifyGuest(domain.consolePort);
+        thread.notifyGuest(domain.consolePort);
       },
       log: thread.log,
     });

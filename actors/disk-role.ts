@@ -87,7 +87,7 @@ function makePlane(
       },
     },
     notify: (port) => {
-      domain.events.notifyGuest(port);
+      thread.notifyGuest(port);
     },
     again: () => {
       loop.again();

@@ -12,13 +12,15 @@ export function openLog(config: LogConfig): LogSink {
   const lowest = ORDER.indexOf(config.level);
   const write = config.json || config.file !== undefined ? pinoSink(config) : textSink;
   return (record) => {
-    if (ORDER.indexOf(record.level) >= lowest) write(record);
+    if (record.level === "trace" || ORDER.indexOf(record.level) >= lowest) write(record);
   };
 }
 
 /** "xenolith: warning: xenstore: message (key=value)" on standard error. */
 function textSink({ level, component, message, fields }: LogRecord): void {
-  const details = Object.entries(fields).map(([key, value]) => `${key}=${printable(String(value))}`);
+  // A trace line says it all.
+  const shown = level === "trace" ? [] : Object.entries(fields);
+  const details = shown.map(([key, value]) => `${key}=${printable(String(value))}`);
   const suffix = details.length === 0 ? "" : ` (${details.join(", ")})`;
   const label = level === "warn" ? "warning: " : level === "info" ? "" : `${level}: `;
   process.stderr.write(`xenolith: ${label}${component}: ${message}${suffix}\n`);
@@ -32,7 +34,8 @@ function pinoSink(config: LogConfig): LogSink {
   void import("pino").then(({ pino }) => {
     // Synchronous: the last line before an exit is the one that matters.
     const destination = pino.destination({ dest: config.file ?? 2, sync: true, append: true });
-    const logger = pino({ level: config.level, base: {} }, destination);
+    // What is too low does not come here.
+    const logger = pino({ level: "trace", base: {} }, destination);
     put = ({ level, component, message, fields }) => {
       logger[level]({ component, ...fields }, message);
     };

@@ -11,6 +11,7 @@ import { Kicks } from "./kicks.js";
 import { Lifecycle } from "./lifecycle.js";
 import { MachineClock } from "./machine-clock.js";
 import type { MachineParts } from "./protocol.js";
+import { TraceFlow } from "./trace-flow.js";
 
 export class MachineControl {
   /** The rest of the shared state goes on here. */
@@ -23,6 +24,7 @@ export class MachineControl {
   readonly doorbells: readonly Doorbell[];
   /** Rung by a guest's event to a back end, as KVM's own eventfds are: same order. */
   readonly guestKicks: readonly Doorbell[];
+  readonly traceFlow: TraceFlow;
 
   constructor(parts: MachineParts, libc: Libc, scratch: Scratch) {
     const { control, layout } = parts.memory;
@@ -38,5 +40,6 @@ export class MachineControl {
     const bell = (fd: number, i: number): Doorbell => new Doorbell(libc, scratch, fd, rung.subarray(i, i + 1));
     this.doorbells = parts.doorbells.map(bell);
     this.guestKicks = parts.kicks.map((fd, i) => bell(fd, parts.doorbells.length + i));
+    this.traceFlow = new TraceFlow(this.arena.int32(1));
   }
 }

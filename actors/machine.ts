@@ -459,8 +459,10 @@ export class Machine implements AsyncDisposable {
   #openEvents(): MessageChannel["port2"] {
     const { port1, port2 } = new MessageChannel();
     port1.on("message", (event: ActorEvent) => {
-      if (event.kind === "log") this.#log(event.record);
-      else this.#streams.deliver(event.stream, event.bytes);
+      if (event.kind === "log") {
+        this.#log(event.record);
+        if (event.record.level === "trace") this.#control.traceFlow.arrived();
+      } else this.#streams.deliver(event.stream, event.bytes);
     });
     // The program decides how long it lives; a machine that it forgot must not keep it.
     port1.unref();

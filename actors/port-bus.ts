@@ -9,6 +9,7 @@ import type { Gpa, Port } from "../shared/brand.js";
 import { allOnes } from "../shared/io.js";
 import type { AccessSize, IoHandler, MmioRange, PortRange } from "../shared/io.js";
 import type { IoExit, KvmRun, MmioExit } from "./host/exit.js";
+import { trace } from "./trace.js";
 
 const PORTS = 65_536;
 
@@ -77,11 +78,13 @@ export class PortBus {
     const slot = this.#slots[exit.port] ?? 0;
     const handler = this.#handlers[slot] ?? UNCLAIMED;
     const offset = exit.port - (this.#bases[slot] ?? 0);
-    const { size } = exit;
+    const { size, write } = exit;
+    const traced = trace.port.hasSubscribers;
     let at = exit.dataOffset;
     for (let left = exit.count; left > 0; left--) {
-      if (exit.write) handler.write(offset, size, load(run, at, size));
+      if (write) handler.write(offset, size, load(run, at, size));
       else store(run, at, size, handler.read(offset, size) >>> 0);
+      if (traced) trace.port.publish({ port: exit.port, write, size, value: load(run, at, size), claimed: slot !== 0 });
       at += size;
     }
   }
@@ -92,13 +95,18 @@ export class PortBus {
     let address = exit.address as number;
     let at = exit.dataOffset;
     const end = address + exit.size;
+    const { write } = exit;
+    const traced = trace.mmio.hasSubscribers;
     while (address < end) {
       const size = pieceSize(address, end - address);
       const range = this.#rangeAt(address, size);
       const handler = range?.handler ?? UNCLAIMED;
       const offset = address - (range?.base ?? 0);
-      if (exit.write) handler.write(offset, size, load(run, at, size));
+      if (write) handler.write(offset, size, load(run, at, size));
       else store(run, at, size, handler.read(offset, size) >>> 0);
+      if (traced) {
+        trace.mmio.publish({ address, write, size, value: load(run, at, size), claimed: range !== undefined });
+      }
       address += size;
       at += size;
     }

@@ -5,6 +5,7 @@
  */
 import type { MessagePort } from "node:worker_threads";
 import type { SharedArena } from "../shared/arena.js";
+import type { EvtchnPort } from "../shared/brand.js";
 import { ByteRing } from "../shared/byte-ring.js";
 import { Lock } from "../shared/lock.js";
 import { logTo, LogLimiter, printable } from "../shared/log.js";
@@ -33,6 +34,7 @@ import type { MachineMemory } from "./machine-memory.js";
 import { guestMemory, xenConfig } from "./guest-layout.js";
 import { IoapicRoutes } from "./ioapic-routes.js";
 import type { ActorEvent, MachineParts, WorkerInit } from "./protocol.js";
+import { trace, traceTo } from "./trace.js";
 import { XenHostOfThread } from "./xen-host.js";
 
 /** Bytes of Xen's own console that may wait for the device actor. */
@@ -96,7 +98,15 @@ export class MachineThread {
     this.kicks = control.kicks;
     this.doorbells = control.doorbells;
     this.guestKicks = control.guestKicks;
-    const { arena } = control;
+    const { arena, clock, traceFlow } = control;
+    traceTo(config.trace, {
+      component,
+      nowNs: () => clock.nowNs(),
+      write: (record) => {
+        traceFlow.send();
+        this.post({ kind: "log", record });
+      },
+    });
     this.deadlines = new Deadlines(arena, deadlineCount(config.vcpus.count), () => {
       this.doorbells[0]?.ring();
     });
@@ -115,7 +125,14 @@ export class MachineThread {
     this.callback = new CallbackLine(arena, this.board.callbackLine);
     if (overlays !== undefined) {
       const host: XenHostOfThread = new XenHostOfThread(this);
-      const domain = new XenDomain({ arena, memory: this.memory, overlays, host, config: xenConfig(config) });
+      const domain = new XenDomain({
+        arena,
+        memory: this.memory,
+        overlays,
+        host,
+        config: xenConfig(config),
+        trace: trace.hypercall,
+      });
       this.xen = { domain, host };
     }
   }
@@ -143,6 +160,14 @@ export class MachineThread {
     this.kicks.requestAll(VcpuRequest.control);
   }
 
+  /** A back end of ours raises `port` in the guest. */
+  notifyGuest(port: EvtchnPort): void {
+    const events = this.xen?.domain.events;
+    if (events === undefined) return;
+    if (trace.evtchn.hasSubscribers) trace.evtchn.publish({ port, to: "guest", target: events.vcpuOf(port) });
+    events.notifyGuest(port);
+  }
+
   xenConsoleWrite(data: Uint8Array): void {
     this.#write(this.xenConsole, data);
   }
@@ -167,8 +192,13 @@ export class MachineThread {
       arm: (deadline, ns) => {
         this.deadlines.arm(deadline, ns);
       },
-      signal: (address, data) =>
-        this.vm.signalMsi(address % 0x1_0000_0000, Math.floor(address / 0x1_0000_0000), data) > 0,
+      signal: (address, data) => {
+        const low = address % 0x1_0000_0000;
+        if (trace.interrupt.hasSubscribers) {
+          trace.interrupt.publish({ vector: data & 0xff, target: (low >>> 12) & 0xff, by: "msi" });
+        }
+        return this.vm.signalMsi(low, Math.floor(address / 0x1_0000_0000), data) > 0;
+      },
       intr: (level) => {
         if (level === 1) this.kicks.request(0, VcpuRequest.extInt);
       },

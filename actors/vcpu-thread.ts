@@ -7,6 +7,7 @@
 import type { VcpuId } from "../shared/brand.js";
 import { toRecord, unreachable } from "../shared/errors.js";
 import { LogLimiter } from "../shared/log.js";
+import { hex64 } from "../shared/trace.js";
 import { VirtualMemory } from "../shared/virtual-memory.js";
 import type { PagingRegisters } from "../shared/virtual-memory.js";
 import type { BootRegisters } from "../devices/boot/registers.js";
@@ -26,6 +27,7 @@ import { HYPERCALL_MSR } from "./hypercall-msr.js";
 import { KernelFrame, RegisterFrame } from "./hypercall-frames.js";
 import type { VcpuOutcome, VcpuWorkerInit } from "./protocol.js";
 import type { MachineThread, XenParts } from "./thread.js";
+import { trace } from "./trace.js";
 import { XenVcpuSync } from "./xen-vcpu-sync.js";
 
 const EFER_LMA = 0x400;
@@ -198,10 +200,13 @@ export class VcpuThread {
 
   #msr(exit: MsrExit): void {
     const { run } = this.#vcpu;
-    if (exit.kind === "wrmsr" && exit.index === HYPERCALL_MSR && this.#userspaceXen) {
-      run.answerMsr(!this.#placeHypercallPage(exit.high, exit.low), exit.low, exit.high);
-    } else {
-      run.answerMsr(true);
+    const write = exit.kind === "wrmsr";
+    const { index, high, low } = exit;
+    const ours = write && index === HYPERCALL_MSR && this.#userspaceXen;
+    const accepted = ours && this.#placeHypercallPage(high, low);
+    run.answerMsr(!accepted);
+    if (trace.msr.hasSubscribers) {
+      trace.msr.publish({ vcpu: this.#index, write, index, value: hex64(high, low), accepted });
     }
   }
 
@@ -237,7 +242,9 @@ export class VcpuThread {
     const { i8259 } = this.#thread.board;
     if (i8259.output === 0) this.#extIntWaits = false;
     else if (run.readyForInterrupt) {
-      this.#vcpu.interrupt(i8259.acknowledge());
+      const vector = i8259.acknowledge();
+      this.#vcpu.interrupt(vector);
+      this.#traceInterrupt(vector, "8259");
       this.#extIntWaits = (i8259.output as number) !== 0;
     }
     run.requestInterruptWindow = this.#extIntWaits;
@@ -247,11 +254,17 @@ export class VcpuThread {
   #injectUpcall(): void {
     const vector = this.#xen?.domain.delivery.upcallVector(this.#index) ?? 0;
     if (vector === 0) this.#upcallWaits = false;
-    else if (this.#vcpu.run.interruptsEnabled && this.#vcpu.injectPastLapic(vector)) this.#upcallWaits = false;
-    else {
+    else if (this.#vcpu.run.interruptsEnabled && this.#vcpu.injectPastLapic(vector)) {
+      this.#upcallWaits = false;
+      this.#traceInterrupt(vector, "upcall");
+    } else {
       const { clock, config, deadlines } = this.#thread;
       deadlines.arm(upcallDeadline(this.#index, config.vcpus.count), clock.nowNs() + UPCALL_RETRY_NS);
     }
+  }
+
+  #traceInterrupt(vector: number, by: "8259" | "upcall"): void {
+    if (trace.interrupt.hasSubscribers) trace.interrupt.publish({ vector, target: this.#index, by });
   }
 
   /** KVM finishes the instruction of an I/O exit at the next entry: lets it, without running the guest on. */

@@ -19,6 +19,7 @@ import type { Lifecycle } from "./lifecycle.js";
 import type { MachineClock } from "./machine-clock.js";
 import { ramAt } from "./machine-memory.js";
 import type { MachineParts } from "./protocol.js";
+import { trace } from "./trace.js";
 
 /** event_channel.h: EVTCHNSTAT_* as KVM_XEN_ATTR_TYPE_EVTCHN takes them. */
 const EVTCHNSTAT_INTERDOMAIN = 2;
@@ -82,6 +83,7 @@ export class XenHostOfThread implements XenHost {
   }
 
   injectVector(vcpu: VcpuId, vector: Vector): void {
+    if (trace.interrupt.hasSubscribers) trace.interrupt.publish({ vector, target: vcpu, by: "lapic" });
     const apicId = this.#thread.parts.apicIds[vcpu] ?? 0;
     // Physical destination, fixed delivery, edge. Ids beyond 8 bits go into the high half (x2APIC format).
     this.#thread.vm.signalMsi(MSI_ADDRESS + (apicId & 0xff) * 4096, apicId & ~0xff, vector);
@@ -98,7 +100,8 @@ export class XenHostOfThread implements XenHost {
     return gsi < 0 ? undefined : gsi;
   }
 
-  signalBackend(_port: EvtchnPort, owner: number): void {
+  signalBackend(port: EvtchnPort, owner: number): void {
+    if (trace.evtchn.hasSubscribers) trace.evtchn.publish({ port, to: "backend", target: owner });
     this.#thread.guestKicks[owner]?.ring();
   }
 

@@ -37,6 +37,7 @@ const OPTION_OF_FIELD: readonly (readonly [path: RegExp, option: string])[] = [
   [/^debugcon\b.*$/, "--debugcon"],
   [/^rtc\b.*$/, "--rtc"],
   [/^log\.(\w+)$/, "--log $1"],
+  [/^trace\b.*$/, "--trace"],
 ];
 
 /** What to print after "xenolith: ". */

@@ -26,6 +26,11 @@ export async function run(argv: readonly string[]): Promise<number> {
       process.stdout.write(`xenolith ${packageVersion()}\n`);
       return 0;
     }
+    if (args.all("trace").includes("help")) {
+      const { traceHelp } = await import("./options/traces.js");
+      process.stdout.write(traceHelp());
+      return 0;
+    }
     return await launch(planLaunch(args));
   } catch (error) {
     complain(describeError(error));

@@ -1,6 +1,7 @@
 /** Structured log, as the rooms see it; `actors/log.ts` writes it. Guest bytes never go into a message raw. */
 
-export type LogLevel = "debug" | "info" | "warn" | "error";
+/** "trace" is for what was asked for by name (shared/trace.ts): it is written whatever the lowest level is. */
+export type LogLevel = "trace" | "debug" | "info" | "warn" | "error";
 export type LogFields = Readonly<Record<string, string | number | boolean>>;
 
 export interface Log {

@@ -8,6 +8,7 @@ import { gpa } from "../shared/brand.js";
 import type { EvtchnPort, Gfn, VcpuId } from "../shared/brand.js";
 import { CONSOLE_GFN, XENSTORE_GFN } from "../shared/layout.js";
 import type { GuestMemory } from "../shared/memory.js";
+import type { HypercallEvent, TracePoint } from "../shared/trace.js";
 import type { VirtualMemory } from "../shared/virtual-memory.js";
 import { Errno } from "./abi/errno.js";
 import { HvmParam } from "./abi/hvm.js";
@@ -47,6 +48,8 @@ export interface XenDomainParts {
   readonly overlays: Overlays;
   readonly host: XenHost;
   readonly config: XenConfig;
+  /** Sees each hypercall. */
+  readonly trace?: TracePoint<HypercallEvent>;
 }
 
 /** All of a domain's state, as plain data; the overlay pages' contents included, guest RAM not. */
@@ -112,7 +115,7 @@ export class XenDomain implements XenParts {
     this.timers = new XenTimers(arena, this.events, host, vcpus);
     this.runstate = new Runstate({ arena, domain: this.domain, memory, overlays, host });
     this.reservation = new Reservation(arena, memory, config.ram);
-    this.#table = new HypercallTable(this);
+    this.#table = new HypercallTable(this, parts.trace);
   }
 
   /** A new domain: at the machine's start and reset. vCPUs and back ends are at rest; one thread calls. */

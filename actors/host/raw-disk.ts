@@ -6,6 +6,7 @@ import type { MemoryRegion } from "../../shared/memory.js";
 import { BlockOp } from "../../devices/xen-disk/block-backend.js";
 import type { BlockBackend, BlockRequest } from "../../devices/xen-disk/block-backend.js";
 import { ERRNO, SYS } from "./libc.js";
+import { trace } from "../trace.js";
 import type { Libc } from "./libc.js";
 import type { Scratch } from "./kvm.js";
 import type { OpenDisk } from "./open-file.js";
@@ -17,6 +18,9 @@ const MAX_SEGMENTS = 256;
 const FALLOC_FL_KEEP_SIZE = 1;
 const FALLOC_FL_PUNCH_HOLE = 2;
 const TWO_32 = 0x1_0000_0000;
+
+/** By {@link BlockOp}. */
+const OPERATIONS = ["read", "write", "flush", "discard"] as const;
 
 export interface RawDiskOptions {
   readonly readOnly: boolean;
@@ -56,7 +60,12 @@ export class RawDisk implements BlockBackend {
   }
 
   submit(request: BlockRequest): void {
-    request.complete(this.#carryOut(request));
+    const error = this.#carryOut(request);
+    if (trace.disk.hasSubscribers) {
+      const { offset, length } = request;
+      trace.disk.publish({ operation: OPERATIONS[request.op], offset, length, error });
+    }
+    request.complete(error);
   }
 
   /** 0 or a positive errno. */

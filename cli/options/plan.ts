@@ -20,6 +20,7 @@ import {
   xenDomid,
 } from "./machine.js";
 import { Settings } from "./settings.js";
+import { traces } from "./traces.js";
 
 export interface LaunchPlan {
   readonly machine: MachineConfig;
@@ -60,6 +61,7 @@ export function planLaunch(args: Arguments): LaunchPlan {
     noReboot: args.has("no-reboot"),
     noShutdown: args.has("no-shutdown"),
     log: log(args),
+    trace: traces(args.all("trace")),
     xenLog: args.has("xen-log"),
   };
   return {

@@ -57,6 +57,10 @@ export const OPTIONS = {
   "no-user-config": { help: "accepted: there is no user configuration" },
   "xen-log": { help: "show what the guest writes to Xen's own console (ours)" },
   log: { value: "[level=]debug|info|warn|error[,file=PATH][,json=on]", help: "how much to log, and where (ours)" },
+  trace: {
+    value: "[enable=]NAME[,NAME]…",
+    help: "log what the machine does, by name or pattern; help lists the names",
+  },
   version: { help: "print the version" },
   help: { alias: "h", help: "print this" },
 } as const satisfies Readonly<Record<string, OptionRow>>;

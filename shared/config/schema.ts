@@ -5,6 +5,7 @@
  */
 import * as v from "valibot";
 import { domId, port } from "../brand.js";
+import { matchTraceNames, TRACE_NAMES } from "../trace.js";
 
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
@@ -226,6 +227,14 @@ const log = v.strictObject({
   file: v.optional(path()),
 });
 
+const tracePattern = v.pipe(
+  name(),
+  v.check(
+    (value) => matchTraceNames(value).length > 0,
+    ({ input }) => `there is no trace point ${JSON.stringify(input)}: there are ${TRACE_NAMES.join(", ")}`,
+  ),
+);
+
 const uuid = v.pipe(
   v.string("must be text"),
   v.regex(
@@ -263,6 +272,8 @@ export const machineConfigSchema = v.strictObject(
     /** Pauses the machine, instead of ending it, when the guest powers off. */
     noShutdown: flag(false),
     log: v.optional(log, {}),
+    /** Trace points to write to the log as they are passed; `*` stands for any part of a name. */
+    trace: v.optional(v.array(tracePattern, "must be a list of names"), []),
     /** Shows what the guest writes to Xen's own console. */
     xenLog: flag(false),
   },

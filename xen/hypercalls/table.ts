@@ -6,6 +6,8 @@
  */
 import type { StructView } from "../../shared/struct.js";
 import { LogLimiter } from "../../shared/log.js";
+import { hex64, UNTRACED } from "../../shared/trace.js";
+import type { HypercallEvent, TracePoint } from "../../shared/trace.js";
 import { Errno } from "../abi/errno.js";
 import type { XenParts } from "../parts.js";
 import type { Hypercall, HypercallCall, SubOperation } from "./call.js";
@@ -61,12 +63,14 @@ function bind(row: SubOperation): Bound {
 
 export class HypercallTable {
   readonly #xen: XenParts;
+  readonly #trace: TracePoint<HypercallEvent>;
   readonly #unknown = new LogLimiter(1);
   readonly #rows: (Hypercall | undefined)[] = new Array<Hypercall | undefined>(NUMBERS).fill(undefined);
   readonly #bound: (readonly (Bound | undefined)[])[] = new Array<readonly Bound[]>(NUMBERS).fill([]);
 
-  constructor(xen: XenParts) {
+  constructor(xen: XenParts, trace: TracePoint<HypercallEvent> = UNTRACED) {
     this.#xen = xen;
+    this.#trace = trace;
     for (const row of [...HYPERCALLS, multicall((call) => this.dispatch(call))]) {
       if (this.#rows[row.number] !== undefined) throw new Error(`Cannot list hypercall ${row.number} twice`);
       this.#rows[row.number] = row;
@@ -78,6 +82,28 @@ export class HypercallTable {
 
   /** Runs `call` and answers its result. */
   dispatch(call: HypercallCall): number {
+    return this.#trace.hasSubscribers ? this.#runTraced(call) : this.#run(call);
+  }
+
+  /** A multicall leaves its last entry's arguments in `call`: what was asked is noted first. */
+  #runTraced(call: HypercallCall): number {
+    const { vcpu, number } = call;
+    const name = this.#nameOf(call);
+    const args = [0, 1, 2].map((i) => hex64(call.hi(i), call.lo(i))).join(" ");
+    const result = this.#run(call);
+    this.#trace.publish({ vcpu, number, name, args, result });
+    return result;
+  }
+
+  #nameOf(call: HypercallCall): string {
+    const row = this.#rows[call.number];
+    if (row === undefined) return `hypercall ${call.number}`;
+    if (row.run !== undefined) return row.name;
+    const command = (call.lo(0) & (row.commandMask ?? -1)) >>> 0;
+    return `${row.name}/${this.#bound[call.number]?.[command]?.row.name ?? command}`;
+  }
+
+  #run(call: HypercallCall): number {
     const row = this.#rows[call.number];
     if (row === undefined) return this.#refuse(call, "hypercall");
     if (row.run !== undefined) return row.run(this.#xen, call);

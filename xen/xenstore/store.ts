@@ -7,6 +7,7 @@
  * `dispatch()`, which the owning thread calls after each thing it has done.
  */
 import type { DomId } from "../../shared/brand.js";
+import { printable } from "../../shared/log.js";
 import { LocalWatcher, storeClient } from "./client.js";
 import type { StoreClient } from "./client.js";
 import { Connection } from "./connection.js";
@@ -20,8 +21,8 @@ import { WatchTable } from "./watches.js";
 import { bytesText, Failure, nulTerminated, textBytes, XsType } from "./wire.js";
 import type { Message } from "./wire.js";
 
-/** Sees each request: who, which, and "OK" or the error's name. */
-export type StoreTrace = (domid: DomId, request: string, outcome: string) => void;
+/** Sees each request: who, which, about what (its first word, a path in most), and "OK" or the error's name. */
+export type StoreTrace = (domid: DomId, request: string, about: string, outcome: string) => void;
 
 /** The store's contents as plain data; values are strings of the characters U+0000..U+00FF. */
 export interface StoreState {
@@ -37,6 +38,8 @@ const INTRODUCE_DOMAIN = "@introduceDomain";
 const RELEASE_DOMAIN = "@releaseDomain";
 
 const EMPTY = new Uint8Array(0);
+/** A path's longest, with some room: what a trace shows of a request. */
+const MAX_ABOUT = 3100;
 
 export class XenStore {
   readonly #trace: StoreTrace | undefined;
@@ -179,7 +182,10 @@ export class XenStore {
     const live = new LiveView(this.#tree);
     const result = answer(connection, message, { live, watches: this.#watches, introduced: this.#introduced });
     const failed = result instanceof Failure;
-    this.#trace?.(connection.domid, requestName(message.type), failed ? result.errno : "OK");
+    if (this.#trace !== undefined) {
+      const outcome = failed ? result.errno : "OK";
+      this.#trace(connection.domid, requestName(message.type), firstWord(message.payload), outcome);
+    }
     const { reqId, txId } = message;
     if (failed) {
       connection.reply({ type: XsType.error, reqId, txId, payload: nulTerminated([result.errno]) });
@@ -208,4 +214,10 @@ function emptyStore(): Tree {
     tree.create(path, EMPTY, [{ domid: DOM0, access: 0 }]);
   }
   return tree;
+}
+
+/** What comes before the first NUL, fit for a terminal. */
+function firstWord(payload: Uint8Array): string {
+  const end = payload.indexOf(0);
+  return printable(bytesText(payload.subarray(0, end < 0 ? MAX_ABOUT : Math.min(end, MAX_ABOUT))));
 }
