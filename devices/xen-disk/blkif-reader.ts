@@ -118,6 +118,8 @@ export class BlkifReader {
   #prepareIndirect(request: BlkifRequest, storage: BlockBackend): number {
     const { indirectOp, nrSegments: count } = this.#indirect;
     if (indirectOp !== BlkifOp.read && indirectOp !== BlkifOp.write) return BlkifStatus.error;
+    // What the response names: Linux's front end compares it with what it asked for (xen-blkfront.c, blkif_completion).
+    request.operation = indirectOp;
     if (count < 1 || count > MAX_SEGMENTS) return BlkifStatus.error;
     if (!this.#copyDescriptors(this.#indirect.firstIndirectGref, count)) return BlkifStatus.error;
     request.op = indirectOp === BlkifOp.read ? BlockOp.read : BlockOp.write;

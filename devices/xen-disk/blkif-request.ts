@@ -13,7 +13,7 @@ export class BlkifRequest implements BlockRequest {
   readonly offsets = new Float64Array(MAX_SEGMENTS);
   readonly lengths = new Uint32Array(MAX_SEGMENTS);
 
-  /** Echoed in the response: the guest's opaque id in two halves, and the operation as it stood in the slot. */
+  /** Echoed in the response: the guest's opaque id in two halves, and the operation: of an indirect request, the inner one. */
   idLow = 0;
   idHigh = 0;
   operation = 0;
