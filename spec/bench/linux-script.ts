@@ -5,7 +5,7 @@ import type { TestbedName } from "./options.js";
 export type LinuxFigures = Readonly<Record<TestbedName, number>>;
 
 const MOVED_MIB = 64;
-const SMALL_READS = 1000;
+const SMALL_READS = 200;
 
 /** Uptime is in hundredths of a second: each part takes long enough for that. */
 const DISK_SCRIPT = `stamp() { read -r now rest </proc/uptime; echo "bench-$1 $now"; }

@@ -50,11 +50,11 @@ describe("the bench guest's report", () => {
 describe("the Linux guest's report", () => {
   const console = "== init\nbench-start 10.50\nbench-moved 11.50\nbench-read 11.75\n";
 
-  it("gives seconds per GiB for 64 MiB each way, and microseconds for each of 1000 reads", () => {
+  it("gives seconds per GiB for 64 MiB each way, and microseconds for each of 200 reads", () => {
     assert.deepEqual(linuxFigures(console, 9.5, true), {
       "boot-to-init": 9.5,
       "disk-throughput": 8,
-      "disk-latency-4k": 250,
+      "disk-latency-4k": 1250,
     });
   });
 
