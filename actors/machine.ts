@@ -169,13 +169,13 @@ export class Machine implements AsyncDisposable {
     await this.#running;
     if (this.#status !== "running") return;
     this.#status = "paused";
-    await this.#devices.api.pause();
+    await unlessDead(this.#devices, this.#devices.api.pause());
   }
 
   async resume(): Promise<void> {
     this.#expect("paused", "resume");
     this.#control.lifecycle.clear();
-    await this.#devices.api.resume();
+    await unlessDead(this.#devices, this.#devices.api.resume());
     this.#go();
   }
 
@@ -199,7 +199,8 @@ export class Machine implements AsyncDisposable {
 
   /** Presses the ACPI power button. */
   async powerButton(): Promise<void> {
-    await this.#devices.api.pressPowerButton();
+    if (this.#status !== "paused") this.#expect("running", "press the power button of");
+    await unlessDead(this.#devices, this.#devices.api.pressPowerButton());
   }
 
   /** Gives bytes to the guest; resolves when the device has taken all of them. */
@@ -434,7 +435,7 @@ export class Machine implements AsyncDisposable {
     const device = this.#deviceHandle;
     const actors = [...this.#vcpus, ...(device === undefined ? [] : [device]), ...this.#disks];
     for (const actor of actors) actor.expectEnd();
-    if (device !== undefined) await within(GRACE_MS, device.api.stop());
+    if (device !== undefined) await within(GRACE_MS, Promise.race([device.api.stop(), device.gone]));
     for (const { api } of this.#vcpus) void api.stop();
     // Each ends by itself: a thread that is torn down while it still loads its code leaves files open.
     await within(GRACE_MS, Promise.all(actors.map(({ gone }) => gone)));
