@@ -16,6 +16,18 @@ export interface ReportParts {
   translate(hi: number, lo: number): number;
 }
 
+/** KVM_INTERNAL_ERROR_*. */
+const INTERNAL_ERRORS: Readonly<Record<number, string>> = {
+  1: "an instruction that KVM cannot emulate",
+  2: "simultaneous exceptions",
+  3: "an event could not be delivered",
+  4: "an unexpected exit of the processor",
+};
+
+export function describeInternalError(suberror: number): string {
+  return `KVM internal error ${suberror} (${INTERNAL_ERRORS[suberror] ?? "unknown"})`;
+}
+
 /** Registers, instruction bytes and the last exits of one vCPU. */
 export function describeVcpu(parts: ReportParts): string {
   const { vcpu } = parts;

@@ -7,6 +7,7 @@ import type { ErrorRecord } from "../shared/errors.js";
 import type { ResolvedConfig } from "../shared/config.js";
 import type { LogRecord } from "../shared/log.js";
 import type { BootRegisters } from "../devices/boot/registers.js";
+import type { VcpuRegisters } from "./dump/registers.js";
 import type { OpenDisk } from "./host/open-file.js";
 import type { CpuidEntry } from "./host/vcpu.js";
 import type { StreamName } from "./streams.js";
@@ -90,6 +91,8 @@ export interface VcpuApi {
   run(): VcpuOutcome;
   /** A readable dump of the registers. */
   report(): string;
+  /** The registers, for a memory dump. */
+  registers(): VcpuRegisters;
   /** Ends the thread; there is no answer. */
   stop(): void;
 }

@@ -18,6 +18,7 @@ export function startVcpu(init: VcpuWorkerInit, port: MessagePort): void {
     },
     run: () => vcpu.run(),
     report: () => vcpu.report(),
+    registers: () => vcpu.registers(),
     stop() {
       port.close();
     },

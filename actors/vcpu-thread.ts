@@ -15,8 +15,10 @@ import { VcpuRequest } from "../xen/host.js";
 import type { HypercallFrame } from "../xen/hypercalls/call.js";
 import { HYPERCALL_PORT, writeHypercallPage } from "../xen/hypercall-page.js";
 import { applyBootState } from "./boot-state.js";
-import { describeVcpu } from "./crash-report.js";
+import { describeInternalError, describeVcpu } from "./crash-report.js";
 import { upcallDeadline } from "./deadlines.js";
+import { readRegisters } from "./dump/registers.js";
+import type { VcpuRegisters } from "./dump/registers.js";
 import { ExitHistory } from "./exit-history.js";
 import { SyncRegs } from "./host/exit.js";
 import type { MsrExit, VmExit } from "./host/exit.js";
@@ -115,6 +117,10 @@ export class VcpuThread {
     });
   }
 
+  registers(): VcpuRegisters {
+    return readRegisters(this.#vcpu);
+  }
+
   #loop(): VcpuOutcome {
     const { kicks, lifecycle } = this.#thread;
     const index = this.#index;
@@ -167,7 +173,7 @@ export class VcpuThread {
       case "fail-entry":
         return `KVM cannot enter the guest: hardware entry failure 0x${exit.reason.toString(16)}`;
       case "internal-error":
-        return `KVM internal error ${exit.suberror} (${INTERNAL_ERRORS[exit.suberror] ?? "unknown"})`;
+        return describeInternalError(exit.suberror);
       case "unknown":
         return `KVM exit ${exit.reason}, which is not handled`;
       default:
@@ -289,11 +295,3 @@ export class VcpuThread {
     into.efer = sregs.efer;
   }
 }
-
-/** KVM_INTERNAL_ERROR_*. */
-const INTERNAL_ERRORS: Readonly<Record<number, string>> = {
-  1: "an instruction that KVM cannot emulate",
-  2: "simultaneous exceptions",
-  3: "an event could not be delivered",
-  4: "an unexpected exit of the processor",
-};

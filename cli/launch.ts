@@ -86,6 +86,7 @@ function startable(machine: RunnableMachine, startsAtOnce: boolean): MonitorHost
       if (started) await machine.reset();
     },
     powerButton: () => machine.powerButton(),
+    dumpMemory: (path) => machine.dumpMemory(path),
     status: () => (started ? machine.status() : "paused (prelaunch)"),
   };
 }

@@ -24,6 +24,8 @@ export interface RunnableMachine extends AsyncDisposable {
   stop(): Promise<void>;
   /** Presses the ACPI power button. */
   powerButton(): Promise<void>;
+  /** Writes the guest's memory and registers to an ELF core file. */
+  dumpMemory(path: string): Promise<void>;
   /** "running", "paused" and so on, for a person. */
   status(): string;
   /** Gives bytes to the guest; resolves when the device has taken all of them. */

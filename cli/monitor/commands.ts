@@ -3,7 +3,7 @@ import type { RunnableMachine } from "../library.js";
 import { didYouMean } from "../usage.js";
 
 export interface MonitorHost {
-  readonly machine: Pick<RunnableMachine, "pause" | "resume" | "reset" | "powerButton" | "status">;
+  readonly machine: Pick<RunnableMachine, "pause" | "resume" | "reset" | "powerButton" | "dumpMemory" | "status">;
   readonly version: string;
   /** Ends the machine, and us with it. */
   quit(): void;
@@ -26,6 +26,17 @@ const COMMANDS: readonly Command[] = [
     help: "resume emulation",
     async run({ machine }) {
       await machine.resume();
+      return "";
+    },
+  },
+  {
+    name: "dump-guest-memory",
+    argument: "filename",
+    help: "dump guest memory into file filename",
+    async run({ machine }, filename) {
+      if (filename === "") return "dump-guest-memory: string expected";
+      if (filename.startsWith("-")) return `dump-guest-memory: unsupported option '${filename}'`;
+      await machine.dumpMemory(filename);
       return "";
     },
   },

@@ -57,6 +57,10 @@ export class FakeMachine implements RunnableMachine {
     return this.#did("powerButton");
   }
 
+  dumpMemory(path: string): Promise<void> {
+    return this.#did(`dumpMemory ${path}`);
+  }
+
   status(): string {
     return this.state;
   }
