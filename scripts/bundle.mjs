@@ -4,7 +4,16 @@
  * (docs/performance.md).
  */
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -22,10 +31,9 @@ const CACHED_THREAD = { xenolith: 0, "actor-worker": 1 };
 mkdirSync(outdir, { recursive: true });
 for (const file of readdirSync(outdir)) rmSync(join(outdir, file));
 writeFileSync(join(outdir, "package.json"), `${JSON.stringify({ type: "commonjs" })}\n`);
-await build({
-  entryPoints: entries,
+/** What the launcher, the workers and the pool's task have in common. */
+const options = {
   outdir,
-  outExtension: { ".js": ".code.js" },
   bundle: true,
   platform: "node",
   format: "cjs",
@@ -33,11 +41,16 @@ await build({
   sourcemap: true,
   // Native bindings, and what most runs never load.
   external: ["ffi-rs", "koffi", "pino", "piscina"],
+  // A script that was compiled from a cache cannot import: what is loaded late is required.
+  supported: { "dynamic-import": false },
   // A worker finds its siblings beside itself.
   define: { "import.meta.url": "bundleUrl" },
   banner: { js: 'const bundleUrl = require("node:url").pathToFileURL(__filename).href;' },
   logLevel: "warning",
-});
+};
+await build({ ...options, entryPoints: entries, outExtension: { ".js": ".code.js" } });
+// The pool calls what the file exports.
+await build({ ...options, entryPoints: { "dump-task": join(dist, "actors", "dump", "dump-task.js") } });
 const loader = readFileSync(join(root, "scripts", "bundle-loader.cjs"), "utf8");
 for (const name of Object.keys(entries)) {
   // The launcher is also run by its own name.
