@@ -3,7 +3,8 @@ import { randomUUID } from "node:crypto";
 import { copyFile, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { guestInitrd, INIT_REACHED, type InitrdOptions } from "./guest-image.js";
-import type { RunOptions, Testbed } from "./testbed.js";
+import { CommandTimeout } from "./errors.js";
+import type { RunOptions, RunResult, Testbed } from "./testbed.js";
 
 export type Vmm = "xenolith" | "qemu";
 
@@ -38,8 +39,16 @@ export interface LinuxRun {
   readonly seconds: number;
 }
 
+/** Paths inside the testbed. */
+interface GuestFiles {
+  readonly initrd: string;
+  readonly disk: string;
+}
+
 const DEFAULT_MEMORY_MIB = 512;
 const DEFAULT_TIMEOUT_MS = 120_000;
+/** How much of the console the error of a guest that hangs repeats, in characters. */
+const ERROR_TAIL = 3000;
 const PROGRAMS: Readonly<Record<Vmm, string>> = {
   xenolith: "node dist/cli/main.js",
   qemu: "qemu-system-x86_64",
@@ -62,15 +71,12 @@ export async function runLinux(testbed: Testbed, guest: LinuxGuest): Promise<Lin
     let initAt: number | undefined;
     let seen = "";
     const start = performance.now();
-    const { code, stdout, stderr } = await testbed.run(linuxCommand(guest, inside), {
-      timeoutMs: guest.timeoutMs ?? DEFAULT_TIMEOUT_MS,
-      onOutput: (stream, data) => {
-        if (stream === "stdout" && initAt === undefined) {
-          seen += Buffer.from(data).toString("latin1");
-          if (seen.includes(INIT_REACHED)) initAt = performance.now();
-        }
-        onOutput?.(stream, data);
-      },
+    const { code, stdout, stderr } = await runUntilEnd(testbed, guest, inside, (stream, data) => {
+      if (stream === "stdout" && initAt === undefined) {
+        seen += Buffer.from(data).toString("latin1");
+        if (seen.includes(INIT_REACHED)) initAt = performance.now();
+      }
+      onOutput?.(stream, data);
     });
     const end = performance.now();
     if (disk !== undefined) {
@@ -91,8 +97,25 @@ export async function runLinux(testbed: Testbed, guest: LinuxGuest): Promise<Lin
   }
 }
 
+async function runUntilEnd(
+  testbed: Testbed,
+  guest: LinuxGuest,
+  inside: GuestFiles,
+  onOutput: NonNullable<RunOptions["onOutput"]>,
+): Promise<RunResult> {
+  const { vmm = "xenolith", kernel, smp = 1, timeoutMs = DEFAULT_TIMEOUT_MS } = guest;
+  try {
+    return await testbed.run(linuxCommand(guest, inside), { timeoutMs, onOutput });
+  } catch (cause) {
+    if (!(cause instanceof CommandTimeout)) throw cause;
+    const said = `${cause.stdout.slice(-ERROR_TAIL)}\n${cause.stderr.slice(-ERROR_TAIL)}`.trim();
+    const what = `Linux ${kernel.version} with ${smp} vCPUs under ${vmm}`;
+    throw new CommandTimeout(`${what} did not end in ${timeoutMs} ms. It said last:\n${said}`, cause);
+  }
+}
+
 /** The command line, for a shell. Its options are the README's, and the peer knows them all. */
-function linuxCommand(guest: LinuxGuest, inside: { readonly initrd: string; readonly disk: string }): string {
+function linuxCommand(guest: LinuxGuest, inside: GuestFiles): string {
   const { vmm = "xenolith", smp = 1, memoryMiB = DEFAULT_MEMORY_MIB, append, vmmOptions = [] } = guest;
   const hasDisk = guest.disk !== undefined || guest.scratchDiskMiB !== undefined;
   return [
