@@ -38,7 +38,14 @@ export class OutputStreams {
   }
 
   async #hand(stream: StreamName, bytes: Uint8Array): Promise<void> {
-    for (const listener of this.#listeners.get(stream) ?? []) await listener(bytes);
+    for (const listener of this.#listeners.get(stream) ?? []) {
+      try {
+        await listener(bytes);
+      } catch (error) {
+        // The program's own mistake, for the program to hear of; the stream goes on, as the guest would wait else.
+        void Promise.reject(error as Error);
+      }
+    }
     if (!this.#closed) this.#acknowledge(stream, bytes.length);
   }
 }
