@@ -35,7 +35,8 @@ export class MemoryDumper {
   /** Settles when the dump under way has left nothing behind; never rejects. */
   #underWay: Promise<void> | undefined;
   #abandoned = false;
-  #pool: Piscina<DumpChunk, DumpResult> | undefined;
+  /** Ends the pool's threads, the first time. */
+  #closePool: () => Promise<void> = () => Promise.resolve();
 
   /** `registers` asks each vCPU, which is at rest then. */
   constructor({ memory, config }: MachineParts, registers: () => Promise<readonly VcpuRegisters[]>) {
@@ -63,7 +64,7 @@ export class MemoryDumper {
   /** Gives up a dump that is under way: the memory is about to go. Resolves when nothing of it is left. */
   async abandon(): Promise<void> {
     this.#abandoned = true;
-    await this.#pool?.destroy();
+    await this.#closePool();
     await this.#underWay;
   }
 
@@ -103,7 +104,9 @@ export class MemoryDumper {
     const threads = Math.max(1, Math.min(MOST_THREADS, availableParallelism(), chunks.length));
     const options = { filename: TASK, name: "writeChunk", minThreads: threads, maxThreads: threads };
     const pool: Piscina<DumpChunk, DumpResult> = new Piscina({ ...options, env: SHARE_ENV, execArgv: [] });
-    this.#pool = pool;
+    // A pool that is told twice to go makes new threads in place of the old.
+    let closed: Promise<void> | undefined;
+    this.#closePool = () => (closed ??= pool.destroy());
     try {
       if (this.#abandoned) throw new Error("nobody waits for it");
       await Promise.all(
@@ -115,8 +118,7 @@ export class MemoryDumper {
       if (!this.#abandoned) throw cause;
       throw new VmmError("STATE", "The machine was let go while its memory was dumped", {}, { cause });
     } finally {
-      this.#pool = undefined;
-      await pool.destroy();
+      await this.#closePool();
     }
   }
 }
