@@ -35,7 +35,8 @@ export function xenConfig(config: ResolvedConfig): XenConfig {
     memoryMap,
     ram: memoryMap
       .filter((entry) => entry.type === E820.ram)
-      .map((entry) => ({ first: entry.base / PAGE_SIZE, count: entry.length / PAGE_SIZE })),
+      // The frame that PC firmware's data area shares with conventional memory is RAM, too.
+      .map((entry) => ({ first: entry.base / PAGE_SIZE, count: Math.ceil(entry.length / PAGE_SIZE) })),
     console: true,
   };
 }
