@@ -1,6 +1,6 @@
 /** A thread of ours that fails takes its machine down in order, and the caller hears why, with the stack. */
 import assert from "node:assert/strict";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { Machine } from "../../actors/machine.js";
 import type { MachineConfig } from "../../shared/config.js";
 import { VmmError } from "../../shared/errors.js";

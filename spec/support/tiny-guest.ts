@@ -1,7 +1,7 @@
 /**
  * Guests of a few bytes of machine code: an ELF with a PVH note, entered in 32-bit protected mode without paging.
  *
- * [PVH] xen.git docs/misc/pvh.pandoc; [ELFNOTE] xen/include/public/elfnote.h, XEN_ELFNOTE_PHYS32_ENTRY
+ * xen.git docs/misc/pvh.pandoc; xen/include/public/elfnote.h, XEN_ELFNOTE_PHYS32_ENTRY
  */
 
 const LOAD_ADDRESS = 0x10_0000;
