@@ -50,8 +50,10 @@ export class ActorLoop {
       if (this.#rung) {
         this.#rung = false;
         // One turn of the event loop: a call whose message came before the ring is handled in it.
-        await new Promise((resolve) => setImmediate(resolve));
+        await turn();
         work.rung();
+        // And one for what that has resolved: the answer of a call that waited for it must not wait for the next ring.
+        await turn();
       }
       const until = work.beforeSleep();
       // Either may have been set by what was done just now.
@@ -72,4 +74,8 @@ export class ActorLoop {
   #hurried(): boolean {
     return this.#rung || this.#stopping;
   }
+}
+
+async function turn(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
 }
