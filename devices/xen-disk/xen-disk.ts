@@ -8,7 +8,7 @@ import type { Log } from "../../shared/log.js";
 import { BackendDevice } from "../../xen/xenbus/backend-device.js";
 import type { BackendDriver, FrontendNodes } from "../../xen/xenbus/backend-device.js";
 import type { NodeValues } from "../../xen/xenbus/device-nodes.js";
-import type { Vdev } from "../../xen/xenbus/vdev.js";
+import type { Vdev } from "../../shared/config/vdev.js";
 import { XenbusState } from "../../xen/xenbus/xenbus-state.js";
 import type { StoreClient } from "../../xen/xenstore/client.js";
 import { VdiskInfo } from "./blkif-abi.js";
