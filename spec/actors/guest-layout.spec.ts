@@ -1,19 +1,57 @@
 import assert from "node:assert/strict";
-import { xenConfig } from "../../actors/guest-layout.js";
+import { guestMemory, xenConfig } from "../../actors/guest-layout.js";
+import type { MachineMemory } from "../../actors/machine-memory.js";
+import { gpa } from "../../shared/brand.js";
 import { resolveConfig } from "../../shared/config.js";
+import type { MachineConfig, ResolvedConfig } from "../../shared/config.js";
 
-const MIB = 1024 * 1024;
+const PAGE = 4096;
+/** Xen's special pages, four of them: shared/layout.ts. */
+const SPECIAL = 0xfeff_8000;
+
+function config(changes: Partial<MachineConfig> = {}): ResolvedConfig {
+  return resolveConfig({ boot: { kernel: "k" }, memoryBytes: 16 << 20, ...changes });
+}
+
+function memory(): MachineMemory {
+  return {
+    ram: [{ gpa: gpa(0), size: 1 << 20, memory: { buffer: new SharedArrayBuffer(1 << 20), hva: 0 } }],
+    control: { buffer: new SharedArrayBuffer(64 * 1024), hva: 0 },
+    layout: { special: 8 * PAGE },
+  } as unknown as MachineMemory;
+}
+
+describe("guestMemory()", () => {
+  it("has RAM and, with Xen, the special pages", () => {
+    const parts = memory();
+    const xen = guestMemory(parts, config({ accel: { xenVersion: 0x4_000a } }), undefined);
+    xen.write(SPECIAL + 3 * PAGE, Uint8Array.of(7));
+    assert.equal(new Uint8Array(parts.control.buffer)[11 * PAGE], 7);
+    assert.equal(xen.region(SPECIAL + 4 * PAGE, 1), undefined);
+    assert.equal(guestMemory(parts, config(), undefined).region(SPECIAL, 1), undefined);
+  });
+});
 
 describe("xenConfig()", () => {
-  it("counts RAM in whole frames, the one below the firmware's data area among them", () => {
-    const { ram } = xenConfig(
-      resolveConfig({ memoryBytes: 4096 * MIB, accel: { xenVersion: 0x4_000a }, boot: { kernel: "vmlinuz" } }),
+  it("turns the UUID into the handle's bytes, and limits into the domain's", () => {
+    const domain = xenConfig(
+      config({
+        uuid: "550e8400-e29b-41d4-a716-446655440000",
+        vcpus: { count: 2 },
+        accel: { xenVersion: 0x4_0011, evtchnMaxPirq: 300, gnttabMaxFrames: 9 },
+        xenDomid: 5,
+      }),
     );
-    // [E820] 0 to 0x9fc00, 1 MiB to 3.5 GiB, and what is left from 4 GiB.
-    assert.deepEqual(ram, [
-      { first: 0, count: 0xa0 },
-      { first: 0x100, count: 0xe_0000 - 0x100 },
-      { first: 0x10_0000, count: 0x2_0000 },
-    ]);
+    assert.deepEqual(Buffer.from(domain.handle).toString("hex"), "550e8400e29b41d4a716446655440000");
+    assert.deepEqual(
+      [domain.version, domain.vcpus, domain.domid, domain.maxPirqs, domain.maxGrantFrames],
+      [0x4_0011, 2, 5, 300, 9],
+    );
+  });
+
+  it("counts as RAM what the memory map calls RAM, in whole pages within what there is", () => {
+    const { ram } = xenConfig(config());
+    const frames = ram.reduce((sum, { count }) => sum + Math.floor(count), 0);
+    assert(frames > 0 && frames * PAGE <= 16 << 20);
   });
 });

@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { controlLayout, ramAt, scratchOf, ThreadSlot } from "../../actors/machine-memory.js";
+import type { MachineMemory } from "../../actors/machine-memory.js";
+import { MemorySlot } from "../../actors/memory-slots.js";
+import { gfn, gpa } from "../../shared/brand.js";
+
+const PAGE = 4096;
+const SCRATCH = 64 * 1024;
+
+const needs = fc.record({
+  vcpus: fc.integer({ min: 1, max: 8 }),
+  disks: fc.nat(16),
+  runBytes: fc.constantFrom(4096, 3 * 4096, 12_000),
+  xenBytes: fc.nat(1 << 20),
+  overlayPages: fc.nat(1100),
+});
+
+describe("controlLayout()", () => {
+  it("gives every part pages of its own, in order, and room for every thread's scratch", () => {
+    fc.assert(
+      fc.property(needs, (wanted) => {
+        const layout = controlLayout(wanted);
+        const threads = 2 + wanted.disks + wanted.vcpus;
+        const parts = [
+          [layout.arena, layout.arenaBytes],
+          [layout.scratch, threads * SCRATCH],
+          [layout.runs, wanted.vcpus * layout.runBytes],
+          [layout.overlays, wanted.overlayPages * PAGE],
+          [layout.savedRam, wanted.overlayPages * PAGE],
+          [layout.special, 4 * PAGE],
+        ] as const;
+        let end = 0;
+        for (const [start, length] of parts) {
+          assert.equal(start % PAGE, 0);
+          assert(start >= end);
+          end = start + length;
+        }
+        assert(layout.total >= end && layout.runBytes >= wanted.runBytes && layout.runBytes % PAGE === 0);
+      }),
+    );
+  });
+});
+
+describe("ThreadSlot", () => {
+  it("gives each thread a piece of scratch memory of its own", () => {
+    const [disks, vcpus] = [3, 4];
+    const slots = [
+      ThreadSlot.machine,
+      ThreadSlot.device,
+      ...Array.from({ length: disks }, (_, i) => ThreadSlot.disk(i)),
+      ...Array.from({ length: vcpus }, (_, i) => ThreadSlot.vcpu(i, disks)),
+    ];
+    assert.deepEqual(
+      slots,
+      Array.from({ length: 2 + disks + vcpus }, (_, i) => i),
+    );
+    const memory = {
+      control: { buffer: new SharedArrayBuffer(16 * SCRATCH), hva: 0x1000 },
+      layout: { scratch: PAGE },
+    } as unknown as MachineMemory;
+    assert.deepEqual(
+      slots.map((slot) => scratchOf(memory, slot).take(8)),
+      slots.map((slot) => PAGE + slot * SCRATCH),
+    );
+  });
+});
+
+describe("ramAt()", () => {
+  const block = (at: number, size: number) => ({
+    gpa: gpa(at),
+    size,
+    memory: { buffer: new SharedArrayBuffer(0), hva: 0 },
+  });
+  const low = block(0, 0xe000_0000);
+  const high = block(2 ** 32, 8 * PAGE);
+  const memory = { ram: [low, high] } as unknown as MachineMemory;
+
+  it("finds the block behind a frame, and the place in it", () => {
+    assert.deepEqual(ramAt(memory, gfn(5)), { block: low, offset: 5 * PAGE });
+    assert.deepEqual(ramAt(memory, gfn(0x10_0003)), { block: high, offset: 3 * PAGE });
+  });
+
+  it("finds nothing in holes and past the end", () => {
+    for (const frame of [0xe_0000, 0xf_ffff, 0x10_0008, 2 ** 40 - 1]) {
+      assert.equal(ramAt(memory, gfn(frame)), undefined);
+    }
+  });
+});
+
+describe("MemorySlot", () => {
+  it("numbers RAM, special and overlay pages apart, below KVM's 509 slots of old hosts where RAM is", () => {
+    // 1 TiB of RAM in blocks of 4 GiB is 257 blocks.
+    assert(MemorySlot.ram(257) < MemorySlot.special);
+    assert.equal(MemorySlot.overlay(0), MemorySlot.special + 1);
+    assert.equal(MemorySlot.overlay(7), MemorySlot.overlay(0) + 7);
+  });
+});
