@@ -2,7 +2,7 @@
  * The layout of a memory dump: an ELF core file, headers and notes first, then each run of guest memory at a page's
  * boundary.
  *
- * [ELF] System V Application Binary Interface, chapters 4 and 5; [ELF-64] its 64-bit object file format
+ * [ELF] System V Application Binary Interface, chapters 4 and 5, with fields of 64 bits
  */
 
 const ELF_HEADER_SIZE = 64;

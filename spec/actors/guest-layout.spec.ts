@@ -49,9 +49,12 @@ describe("xenConfig()", () => {
     );
   });
 
-  it("counts as RAM what the memory map calls RAM, in whole pages within what there is", () => {
-    const { ram } = xenConfig(config());
-    const frames = ram.reduce((sum, { count }) => sum + Math.floor(count), 0);
-    assert(frames > 0 && frames * PAGE <= 16 << 20);
+  it("counts as RAM what the memory map calls RAM, in whole frames: the one below the firmware's area, too", () => {
+    // 0 to 0x9fc00, 1 MiB to 3.5 GiB, and what is left from 4 GiB.
+    assert.deepEqual(xenConfig(config({ memoryBytes: 4 * 2 ** 30 })).ram, [
+      { first: 0, count: 0xa0 },
+      { first: 0x100, count: 0xe_0000 - 0x100 },
+      { first: 0x10_0000, count: 0x2_0000 },
+    ]);
   });
 });

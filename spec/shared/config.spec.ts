@@ -39,6 +39,7 @@ describe("resolveConfig()", () => {
       noReboot: false,
       noShutdown: false,
       log: { level: "warn", json: false },
+      trace: [],
       xenLog: false,
     });
   });

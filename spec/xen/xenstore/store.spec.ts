@@ -105,7 +105,7 @@ describe("XenStore", () => {
 
   it("shows each request to the trace", () => {
     const seen: string[] = [];
-    const store = new XenStore((domid, request, outcome) => seen.push(`${domid} ${request} ${outcome}`));
+    const store = new XenStore((domid, request, _about, outcome) => seen.push(`${domid} ${request} ${outcome}`));
     const connection = store.connect(domId(1), { flush: () => undefined });
     connection.receive({ type: 10, reqId: 0, txId: 0, payload: Uint8Array.of(0x31, 0) });
     connection.receive({ type: 0, reqId: 0, txId: 0, payload: new Uint8Array(0) });
