@@ -1,0 +1,166 @@
+/** KVM's objects on this host: what we build from, without a machine around them. */
+import assert from "node:assert/strict";
+import { closeSync } from "node:fs";
+import { applyBootState } from "../../../actors/boot-state.js";
+import { allocate, mapAnonymous } from "../../../actors/host/host-memory.js";
+import type { HostMemory } from "../../../actors/host/host-memory.js";
+import { kvmSegment } from "../../../actors/host/kvm-abi.js";
+import { IOAPIC_PINS, openKvm, Scratch, Vm } from "../../../actors/host/kvm.js";
+import type { KvmDevice } from "../../../actors/host/kvm.js";
+import { openLibc } from "../../../actors/host/libc.js";
+import { Vcpu } from "../../../actors/host/vcpu.js";
+import { VmmError } from "../../../shared/errors.js";
+import { requireKvm } from "../../support/require-kvm.js";
+import { temporaryFolder } from "../../support/temporary.js";
+
+const SCRATCH = 128 * 1024;
+const MIB = 1 << 20;
+const EINVAL = -22;
+
+describe("openKvm()", () => {
+  const libc = openLibc();
+  const folder = temporaryFolder();
+
+  before(function () {
+    requireKvm(this);
+  });
+
+  it("opens this host's KVM and asks it for its capabilities", () => {
+    const kvm = openKvm(libc);
+    assert(kvm.capability("USER_MEMORY") > 0 && kvm.capability("MAX_VCPUS") >= 1);
+    kvm.close();
+  });
+
+  /** [what, path, what the one line says] */
+  const REFUSED: readonly (readonly [string, () => string, RegExp])[] = [
+    [
+      "no KVM at all (C7)",
+      () => folder.path("kvm"),
+      /^Cannot open .*kvm: it does not exist; load kvm_intel or kvm_amd/,
+    ],
+    ["something that is no KVM", () => folder.file("file", ""), /^Cannot use this KVM: API version -25, not 12$/],
+  ];
+  for (const [what, path, pattern] of REFUSED) {
+    it(`refuses ${what}`, () => {
+      assert.throws(
+        () => openKvm(libc, path()),
+        (error: unknown) =>
+          error instanceof VmmError && error.code === "HOST_UNSUPPORTED" && pattern.test(error.message),
+      );
+    });
+  }
+});
+
+describe("Vm and Vcpu", () => {
+  const libc = openLibc();
+  let memory: HostMemory;
+  let kvm: KvmDevice;
+  let vm: Vm;
+  let vcpu: Vcpu;
+
+  before(function () {
+    requireKvm(this);
+    kvm = openKvm(libc);
+    const runBytes = kvm.must("GET_VCPU_MMAP_SIZE", 0, "size the run area");
+    memory = allocate(libc, SCRATCH + runBytes + MIB);
+    const scratch = new Scratch(memory, 0, SCRATCH);
+    vm = Vm.create(libc, kvm, scratch);
+    vm.enableCap("SPLIT_IRQCHIP", IOAPIC_PINS);
+    const ram = SCRATCH + Math.ceil(runBytes / 4096) * 4096;
+    assert.equal(vm.setMemoryRegion(0, 0, MIB - 65_536, memory.hva + ram), 0);
+    vcpu = new Vcpu(libc, vm.must("CREATE_VCPU", 0, "create a vCPU"), scratch, { offset: SCRATCH, length: runBytes });
+  });
+
+  after(() => {
+    // Not made when the suite was skipped.
+    if ((vm as Vm | undefined) === undefined) return;
+    for (const device of [vcpu, vm]) device.close();
+    closeSync(kvm.fd);
+    mapAnonymous(libc, memory, 0, memory.buffer.byteLength);
+  });
+
+  it("gives -errno for memory that KVM refuses", () => {
+    assert.equal(vm.setMemoryRegion(1, 1, 4096, memory.hva), EINVAL);
+  });
+
+  it("says in one line what could not be done", () => {
+    assert.throws(
+      () => vm.must("CREATE_VCPU", 0, "create vCPU 0"),
+      (error: unknown) =>
+        error instanceof VmmError &&
+        error.code === "HOST_SYSCALL" &&
+        /^Cannot create vCPU 0: KVM_CREATE_VCPU failed with EEXIST/.test(error.message),
+    );
+  });
+
+  it("keeps a clock that can be set", () => {
+    vm.setClockNs(5e9);
+    const now = vm.clockNs();
+    assert(now >= 5e9 && now < 10e9);
+    assert(vm.clockNs() >= now);
+  });
+
+  it("takes IOAPIC routes and MSIs", () => {
+    const routes = new Uint32Array(IOAPIC_PINS * 3);
+    routes.set([0xfee0_0000, 0, (1 << 15) | 0x31], 9 * 3);
+    vm.setIoapicRoutes(routes);
+    // The LAPIC is software-disabled at power-on: nobody takes it.
+    assert(vm.signalMsi(0xfee0_0000, 0, 0x31) <= 0);
+  });
+
+  it("stores registers and reads them back", () => {
+    const regs = vcpu.fetchRegs();
+    regs.rax = 0x1122_3344_5566_7788n;
+    regs.rip = 0x1000n;
+    vcpu.storeRegs();
+    assert.deepEqual([vcpu.fetchRegs().rax, vcpu.fetchRegs().rip], [0x1122_3344_5566_7788n, 0x1000n]);
+  });
+
+  it("reads and sets MSRs, and tells of those that KVM does not know", () => {
+    const MSR_KERNEL_GS_BASE = 0xc000_0102;
+    assert.equal(vcpu.setMsr(MSR_KERNEL_GS_BASE, 0xffff_8000_1234_5000n), true);
+    assert.equal(vcpu.getMsr(MSR_KERNEL_GS_BASE), 0xffff_8000_1234_5000n);
+  });
+
+  it("powers a boot processor on as the manual says (applyBootState)", () => {
+    applyBootState(vcpu, undefined, true);
+    const sregs = vcpu.fetchSregs();
+    const cs = kvmSegment.view(sregs.cs.buffer).at(sregs.cs.byteOffset);
+    // Intel SDM volume 3, table 10-1.
+    assert.deepEqual([cs.selector, cs.base, cs.limit], [0xf000, 0xffff_0000, 0xffff]);
+    assert.equal(sregs.cr0, 0x6000_0010);
+    const { rip, rflags } = vcpu.fetchRegs();
+    assert.deepEqual([rip, rflags], [0xfff0n, 2n]);
+    // KVM_MP_STATE_RUNNABLE; another processor waits for INIT: 1.
+    assert.equal(vcpu.getMpState(), 0);
+    applyBootState(vcpu, undefined, false);
+    assert.equal(vcpu.getMpState(), 1);
+  });
+
+  it("runs to an exit, and comes back at once when told to", () => {
+    applyBootState(vcpu, undefined, true);
+    // Real mode at 0x1000: mov al, 0x5a; out 0x80, al; jmp to itself.
+    const ramAt = SCRATCH + Math.ceil(vcpu.run.bytes.length / 4096) * 4096;
+    new Uint8Array(memory.buffer).set([0xb0, 0x5a, 0xe6, 0x80, 0xeb, 0xfe], ramAt + 0x1000);
+    const sregs = vcpu.fetchSregs();
+    const cs = kvmSegment.view(sregs.cs.buffer).at(sregs.cs.byteOffset);
+    cs.base = 0;
+    cs.selector = 0;
+    vcpu.storeSregs();
+    const regs = vcpu.fetchRegs();
+    regs.rip = 0x1000n;
+    vcpu.storeRegs();
+    const exit = vcpu.enter();
+    assert(exit.kind === "io" && exit.write && exit.port === 0x80);
+    assert.equal(vcpu.run.bytes[exit.dataOffset], 0x5a);
+    vcpu.run.setImmediateExit();
+    assert.equal(vcpu.enter().kind, "interrupted");
+    vcpu.run.clearImmediateExit();
+  });
+
+  it("injects an interrupt past the LAPIC once, while another is on its way", () => {
+    applyBootState(vcpu, undefined, true);
+    assert.equal(vcpu.injectPastLapic(0x31), true);
+    assert.equal(vcpu.injectPastLapic(0x32), false);
+  });
+});
