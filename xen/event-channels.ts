@@ -13,7 +13,6 @@ import type { SharedArena } from "../shared/arena.js";
 import type { DomId, EvtchnPort, VcpuId } from "../shared/brand.js";
 import { Lock } from "../shared/lock.js";
 import { Errno } from "./abi/errno.js";
-import { MAX_PORTS } from "./abi/shared-info.js";
 import { DOMID_BACKEND, NR_VIRQS, Virq, virqIsGlobal } from "./abi/xen.js";
 import type { DomainState } from "./domain.js";
 import type { EventDelivery } from "./event-delivery.js";
@@ -69,7 +68,7 @@ export class EventChannels {
 
   /** Every port is free: power-on, and soft reset. */
   clear(): void {
-    for (let port = 1; port < MAX_PORTS; port++) this.#unroute(port as EvtchnPort);
+    for (let port = 1; port < this.#ports.end; port++) this.#unroute(port as EvtchnPort);
     this.#ports.clear();
     this.#virqs.fill(0);
     this.#pirqs.fill(0);
@@ -375,7 +374,7 @@ export class EventChannels {
   refreshRoutes(): void {
     this.#lock.acquire();
     try {
-      for (let number = 1; number < this.#limit; number++) {
+      for (let number = 1; number < this.#ports.end; number++) {
         const port = number as EvtchnPort;
         const state = this.#ports.state(port);
         if (state === PortState.ipi || state === PortState.backend) this.#route(port);

@@ -75,7 +75,7 @@ export class GrantTable {
 
   /** An empty table but for the reserved entries. Back ends have let go of everything before. */
   reset(reserved: ReservedGrants): void {
-    for (let frame = 0; frame < this.maxFrames; frame++) this.#overlays.alias(FIRST_GRANT_PAGE + frame).bytes.fill(0);
+    // The frames' pages are zero: the overlays were reset before.
     this.#pins.fill(0);
     this.#frames.fill(0);
     Atomics.store(this.#words, NR_FRAMES, Math.min(INITIAL_FRAMES, this.maxFrames));

@@ -128,11 +128,13 @@ export class Overlays implements OverlayDirectory {
 
   /** No page is mapped and all are zero. */
   reset(): void {
-    for (let page = 0; page < this.pages; page++) {
-      // The table starts as zeros, which is a frame: only after the first reset does it mean anything.
-      if (Atomics.load(this.#generation, 0) !== 0) this.unmap(page);
-      else Atomics.store(this.#frames, page, UNMAPPED);
-      this.alias(page).bytes.fill(0);
+    // The table starts as zeros, which is a frame: only after the first reset does it mean anything. The pages are zero.
+    if (Atomics.load(this.#generation, 0) === 0) this.#frames.fill(UNMAPPED);
+    else {
+      for (let page = 0; page < this.pages; page++) {
+        this.unmap(page);
+        this.alias(page).bytes.fill(0);
+      }
     }
     Atomics.add(this.#generation, 0, 1);
   }

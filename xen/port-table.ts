@@ -49,8 +49,17 @@ const STRIDE = 5;
 export class PortTable {
   readonly #words: Int32Array<SharedArrayBuffer>;
 
+  /** Ports at or above it have never been used since the last {@link clear}: most guests use a few dozen of thousands. */
+  readonly #end: Int32Array<SharedArrayBuffer>;
+
   constructor(arena: SharedArena) {
     this.#words = arena.int32(MAX_PORTS * STRIDE);
+    this.#end = arena.int32(1);
+  }
+
+  /** No port at or above it is in use. */
+  get end(): number {
+    return this.#end[0] ?? 0;
   }
 
   state(port: EvtchnPort): PortState {
@@ -84,6 +93,7 @@ export class PortTable {
 
   /** Makes `port` what `state` says. Events go to vCPU 0 until told otherwise. */
   set(port: EvtchnPort, state: PortState, value: number, owner = 0): void {
+    if (port >= this.end) this.#end[0] = port + 1;
     this.#words[port * STRIDE + STATE] = state;
     this.#words[port * STRIDE + VCPU] = 0;
     this.#words[port * STRIDE + VALUE] = value;
@@ -110,7 +120,8 @@ export class PortTable {
   }
 
   clear(): void {
-    this.#words.fill(0);
+    this.#words.fill(0, 0, this.end * STRIDE);
+    this.#end[0] = 0;
   }
 
   save(): readonly number[] {
@@ -119,6 +130,7 @@ export class PortTable {
 
   restore(words: readonly number[]): void {
     this.#words.set(words);
+    this.#end[0] = MAX_PORTS;
     for (let port = 0; port < MAX_PORTS; port++) this.setRoute(port as EvtchnPort, 0);
   }
 }
