@@ -43,7 +43,7 @@ export class OutputStreams {
         await listener(bytes);
       } catch (error) {
         // The program's own mistake, for the program to hear of; the stream goes on, as the guest would wait else.
-        void Promise.reject(error);
+        void Promise.reject(error instanceof Error ? error : new Error(String(error)));
       }
     }
     if (!this.#closed) this.#acknowledge(stream, bytes.length);
