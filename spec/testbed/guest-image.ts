@@ -28,7 +28,7 @@ export interface DiskOptions {
   /** Host path of the image to make. */
   readonly path: string;
   readonly sizeMiB: number;
-  /** By absolute path in the disk. */
+  /** By absolute path in the disk. All may be executed there. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
 }
 
@@ -80,7 +80,7 @@ export async function guestDisk(options: DiskOptions): Promise<void> {
     for (const [path, content] of Object.entries(options.files ?? {})) {
       const file = join(staging, path);
       await mkdir(dirname(file), { recursive: true });
-      await writeFile(file, content);
+      await writeFile(file, content, { mode: 0o755 });
     }
     const how = ["-q", "-F", "-t", "ext4", "-E", "root_owner=0:0", "-d", staging];
     await runTool("usr/sbin/mke2fs", [...how, options.path, `${options.sizeMiB}M`]);

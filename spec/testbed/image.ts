@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { cached, cacheDirectory, exists, projectDirectory } from "./cache.js";
 import { TestbedError } from "./errors.js";
 import { DEBIAN_KEYRING, type Log, isRoot, requireBuildPackages, runHost } from "./host-command.js";
@@ -127,7 +128,7 @@ async function hostApt(): Promise<{ mirror: string[]; aptOptions: string[] }> {
 }
 
 function howToBuildAsRoot(): string {
-  const command = [process.execPath, process.argv[1] ?? "", "--build"].join(" ");
+  const command = [process.execPath, fileURLToPath(new URL("main.js", import.meta.url)), "--build"].join(" ");
   return `The testbed is not built yet, and building needs root. Run:\n\n  sudo XENOLITH_TESTBED_CACHE=${cacheDirectory()} ${command}\n`;
 }
 
