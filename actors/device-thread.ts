@@ -51,7 +51,14 @@ export class DeviceThread implements ActorWork {
   /** Opens the host's ends of the streams. */
   setUp(): DeviceSetup {
     const { config, libc, scratch } = this.#thread;
-    const host = { libc, scratch, poller: this.#loop.poller };
+    const host = {
+      libc,
+      scratch,
+      poller: this.#loop.poller,
+      settled: () => {
+        this.#loop.again();
+      },
+    };
     const places: Record<string, string> = {};
     const open = (name: StreamName, chardev: (typeof config.serials)[number] | undefined): void => {
       if (chardev === undefined || chardev === null || chardev.kind === "stream") return;

@@ -30,6 +30,8 @@ export interface ChardevHost {
   readonly libc: Libc;
   readonly scratch: Scratch;
   readonly poller: Poller;
+  /** A promise was settled in a handler of the poller: the thread's event loop has to turn for anybody to see it. */
+  settled(): void;
 }
 
 /** A piece of scratch memory for transfers, to be used by one descriptor at a time. */

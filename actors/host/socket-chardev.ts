@@ -84,6 +84,7 @@ export class SocketChardev implements Chardev {
     const options = { place: this.place, buffer: this.#buffer, input: true, close, gone };
     this.#client = new FdChardev(this.#host, fd, options, this.#events);
     this.#resolveConnected();
+    this.#host.settled();
     this.#events.writable();
   }
 }

@@ -1,5 +1,7 @@
 /** A machine's life, from the outside, with guests that fit on a screen. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createConnection } from "node:net";
 import { performance } from "node:perf_hooks";
 import { VmmError } from "../../shared/errors.js";
 import { machines, smallGuest } from "../support/machines.js";
@@ -253,6 +255,33 @@ describe("Machine", function () {
       await machine.writeStream("serial0", Uint8Array.of(0x7d));
       await waitFor("serial0", "~");
       assert.equal(text("serial0"), `${String.fromCharCode(...sent.map((byte) => byte + 1))}~`);
+    });
+
+    it("holds its start until somebody connects to a socket that waits", async () => {
+      const kernel = guest("wait.elf", [...outb(0x3f8, 0x42), ...HALT]);
+      const path = folder.path("wait.sock");
+      const { machine } = await create(
+        smallGuest("", { boot: { kernel }, serials: [{ kind: "socket", path, server: true, wait: true }] }),
+      );
+      const started = machine.start();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      assert.equal(machine.status(), "stopped");
+      const client = createConnection(path);
+      const [text] = (await once(client, "data")) as [Buffer];
+      assert.equal(text.toString(), "B");
+      await started;
+      assert.equal(machine.status(), "running");
+      client.destroy();
+    });
+
+    it("gives up that wait when it is stopped", async () => {
+      const path = folder.path("alone.sock");
+      const { machine } = await create(
+        smallGuest("spin.elf", { serials: [{ kind: "socket", path, server: true, wait: true }] }),
+      );
+      const refused = assert.rejects(machine.start(), refusal("STATE", /Cannot start a machine that is ended/));
+      await machine.stop();
+      await refused;
     });
 
     it("lets a writer go when the machine ends under it", async () => {

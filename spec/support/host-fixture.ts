@@ -11,10 +11,11 @@ export interface HostFixture {
   readonly libc: Libc;
   readonly scratch: Scratch;
   readonly poller: Poller;
+  readonly settled: () => void;
 }
 
 export function hostFixture(): HostFixture {
   const libc = openLibc();
   const scratch = new Scratch(allocate(libc, SCRATCH_BYTES), 0, SCRATCH_BYTES);
-  return { libc, scratch, poller: new Poller(libc, scratch) };
+  return { libc, scratch, poller: new Poller(libc, scratch), settled: () => undefined };
 }
