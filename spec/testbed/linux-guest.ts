@@ -52,7 +52,7 @@ const DEFAULT_TIMEOUT_MS = 300_000;
 /** How much of the console the error of a guest that hangs repeats, in characters. */
 const ERROR_TAIL = 3000;
 const PROGRAMS: Readonly<Record<Vmm, string>> = {
-  xenolith: "node dist/cli/main.js",
+  xenolith: "node dist/bundle/xenolith.js",
   qemu: "qemu-system-x86_64",
 };
 
