@@ -13,12 +13,13 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const launcher = join(root, "dist", "cli", "main.js");
+const launcher = join(root, "dist", "bundle", "xenolith.js");
 if (!existsSync(launcher)) {
   console.error("demo: the project is not built. Run: npm run build");
   process.exit(1);
 }
 
+const { Machine, VmmError } = await import("../dist/index.js");
 const { TestbedError } = await import("../dist/spec/testbed/errors.js");
 const { guestDisk, guestInitrd, readFromDisk } = await import("../dist/spec/testbed/guest-image.js");
 const { guestKernel } = await import("../dist/spec/testbed/kernels.js");
@@ -68,16 +69,26 @@ show "All written. Good night!"
 poweroff -f
 `;
 
-/** Why this host's KVM cannot run an unmodified Linux kernel; undefined when it looks as if it can. */
-function reasonAgainstThisHost() {
+/** Why this host's KVM cannot run an unmodified Linux kernel of today; undefined when it looks as if it can. */
+async function reasonAgainstThisHost() {
   try {
     accessSync("/dev/kvm", constants.R_OK | constants.W_OK);
   } catch {
     return "/dev/kvm is not there or not ours to open";
   }
   const flags = /^flags\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1]?.split(" ") ?? [];
-  if (flags.includes("vmx") || flags.includes("svm")) return undefined;
-  return "this host's KVM works without the processor's help, which does not carry a whole Linux";
+  if (!flags.includes("vmx") && !flags.includes("svm")) {
+    return "this host's KVM works without the processor's help, which does not carry a whole Linux";
+  }
+  try {
+    const boot = { kernel: join(root, "guests", "build", "hello.elf") };
+    const machine = await Machine.create({ boot, accel: { xenVersion: 0x4000a, transport: "kernel" } });
+    await machine[Symbol.asyncDispose]();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof VmmError) || error.code !== "HOST_UNSUPPORTED") throw error;
+    return "this host's KVM has no Xen support, which Linux of today needs to make its hypercalls";
+  }
 }
 
 function title(text) {
@@ -135,7 +146,7 @@ async function demo(directory, signal) {
   console.log(`Linux ${kernel.version} of Debian ${SUITE}, as it comes; ${DISK_MIB} MiB of ext4`);
 
   const guest = { kernel, smp: VCPUS, disk, script: INITRD_SCRIPT };
-  const against = reasonAgainstThisHost();
+  const against = await reasonAgainstThisHost();
   title(against === undefined ? "Xenolith boots it on this host's KVM" : "Xenolith boots it in a testbed");
   if (against !== undefined) console.log(`An emulated KVM host, because ${against}.`);
   const code = against === undefined ? await runHere(guest, directory) : await runInTestbed(guest, signal);
