@@ -23,8 +23,8 @@ export const firstInstruction: LocalBenchmark = {
     const atOnce = await portLoopPrograms(folder, "at-once", AT_ONCE);
     const busy = await portLoopPrograms(folder, "busy", BUSY);
     return compare("first-instruction", "ms", rounds, {
-      ours: () => timeToStart(atOnce.ours(binding), busy.ours(binding)),
-      qemu: hasQemu() ? () => timeToStart(atOnce.qemu, busy.qemu) : undefined,
+      ours: timeToStart(atOnce.ours(binding), busy.ours(binding)),
+      qemu: hasQemu() ? timeToStart(atOnce.qemu, busy.qemu) : undefined,
       others: new Map([
         ["to the end of our process", async () => (await run(atOnce.ours(binding), PORT_LOOP_EXIT)).exitMs],
       ]),
@@ -32,9 +32,13 @@ export const firstInstruction: LocalBenchmark = {
   },
 };
 
-async function timeToStart(atOnce: Program, busy: Program): Promise<number> {
-  const { exitMs } = await run(atOnce, PORT_LOOP_EXIT);
-  const reported = await run(busy, PORT_LOOP_EXIT);
-  if (reported.outputMs === undefined) throw new BenchError(`${busy.file}: the guest reported nothing`);
-  return exitMs - (reported.exitMs - reported.outputMs);
+/** Of one VMM. The way out is the shortest seen so far: a disturbance of it must not be taken off another run's time. */
+function timeToStart(atOnce: Program, busy: Program): () => Promise<number> {
+  let wayOut = Number.POSITIVE_INFINITY;
+  return async () => {
+    const reported = await run(busy, PORT_LOOP_EXIT);
+    if (reported.outputMs === undefined) throw new BenchError(`${busy.file}: the guest reported nothing`);
+    wayOut = Math.min(wayOut, reported.exitMs - reported.outputMs);
+    return (await run(atOnce, PORT_LOOP_EXIT)).exitMs - wayOut;
+  };
 }
