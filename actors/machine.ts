@@ -15,7 +15,7 @@ import type { BootRegisters } from "../devices/boot/registers.js";
 import { VcpuRequest } from "../xen/host.js";
 import { carryErrors } from "./comlink-errors.js";
 import { guestCpuid } from "./cpuid.js";
-import { MemoryDumper } from "./dump/memory-dumper.js";
+import type { MemoryDumper } from "./dump/memory-dumper.js";
 import { loadGuest } from "./guest-loader.js";
 import { openLibc } from "./host/libc.js";
 import type { OpenDisk } from "./host/open-file.js";
@@ -80,7 +80,7 @@ export class Machine implements AsyncDisposable {
   readonly #streams: OutputStreams;
   readonly #log: LogSink;
   readonly #vcpus: readonly VcpuHandle[];
-  readonly #dumper: MemoryDumper;
+  #dumper: MemoryDumper | undefined;
   /** Between the device actor and each disk actor. */
   readonly #diskChannels: readonly MessageChannel[];
   #deviceHandle: DeviceHandle | undefined;
@@ -113,9 +113,6 @@ export class Machine implements AsyncDisposable {
       const handle = startWorker(`vcpu${index}`, { kind: "vcpu", init }, [port]);
       return { ...handle, api: wrap<VcpuApi>(nodeEndpoint(handle.worker)) };
     });
-    this.#dumper = new MemoryDumper(parts, () =>
-      Promise.all(this.#vcpus.map((vcpu) => unlessDead(vcpu, vcpu.api.registers()))),
-    );
     this.#diskChannels = this.#host.disks.map(() => new MessageChannel());
     this.#streams = new OutputStreams((stream, count) => {
       void this.#devices.api.acknowledge(stream, count);
@@ -232,6 +229,11 @@ export class Machine implements AsyncDisposable {
 
   /** Writes the guest's memory and registers to an ELF core file at `path`; a machine that runs is paused meanwhile. */
   async dumpMemory(path: string): Promise<void> {
+    // Loaded when wanted: most machines are never dumped.
+    const { MemoryDumper } = await import("./dump/memory-dumper.js");
+    this.#dumper ??= new MemoryDumper(this.#host.parts, () =>
+      Promise.all(this.#vcpus.map((vcpu) => unlessDead(vcpu, vcpu.api.registers()))),
+    );
     await this.#dumper.dump(this, path);
   }
 
@@ -442,7 +444,7 @@ export class Machine implements AsyncDisposable {
 
   async #dispose(): Promise<void> {
     await this.stop();
-    await this.#dumper.abandon();
+    await this.#dumper?.abandon();
     const device = this.#deviceHandle;
     const actors = [...this.#vcpus, ...(device === undefined ? [] : [device]), ...this.#disks];
     for (const actor of actors) actor.expectEnd();
