@@ -20,7 +20,12 @@ export function prewarmWorkers(count: number): void {
 }
 
 function createWorker(): Worker {
-  return new Worker(ENTRY, { name: "xenolith", env: SHARE_ENV, execArgv: [] });
+  const worker = new Worker(ENTRY, { name: "xenolith", env: SHARE_ENV, execArgv: [], stdout: true, stderr: true });
+  // Ours write nothing there, but Node might warn. Its own forwarding adds listeners to our standard streams for each
+  // worker, and warns itself when they are many.
+  worker.stderr.on("data", (chunk: Buffer) => process.stderr.write(chunk));
+  worker.stdout.resume();
+  return worker;
 }
 
 /** A running worker; `died` rejects when it ends before it was asked to. */
