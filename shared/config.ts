@@ -1,46 +1,45 @@
 /** A machine's configuration: what a caller writes, and what the machine is built from, with all defaults filled in. */
 import * as v from "valibot";
-import { MAX_VCPUS, machineConfigSchema } from "./config/schema.js";
-import { parseVdev, xvdName } from "./config/vdev.js";
-import type { Vdev } from "./config/vdev.js";
-import { VmmError } from "./errors.js";
+import { resolveBoot } from "./config/boot.js";
+import type { BootConfig } from "./config/boot.js";
+import { configError } from "./config/config-error.js";
+import { resolveDevices } from "./config/devices.js";
+import type { DeviceConfig } from "./config/devices.js";
+import { resolveDisks } from "./config/disks.js";
+import type { DiskConfig } from "./config/disks.js";
+import type { DeepReadonly } from "./config/fields.js";
+import { checkEnlightenments } from "./config/hyperv.js";
+import { resolveNets } from "./config/nets.js";
+import type { NetConfig } from "./config/nets.js";
+import { PciSlots } from "./config/pci-slots.js";
+import { machineConfigSchema } from "./config/schema.js";
+import { resolveVcpus } from "./config/vcpus.js";
+import type { VcpuTopology } from "./config/vcpus.js";
 
-type DeepReadonly<T> = T extends string | number | boolean | null | undefined
-  ? T
-  : { readonly [K in keyof T]: DeepReadonly<T[K]> };
+export type { BootConfig, DirectBoot, FirmwareBoot } from "./config/boot.js";
+export type { DeviceConfig } from "./config/devices.js";
+export type { DiskAttachment, DiskConfig, IdeAttachment, VirtioAttachment, XenAttachment } from "./config/disks.js";
+export type { NetBackend, NetConfig } from "./config/nets.js";
+export type { VcpuTopology } from "./config/vcpus.js";
 
 /** What a caller writes: everything that has a default may be left out. */
 export type MachineConfig = DeepReadonly<v.InferInput<typeof machineConfigSchema>>;
 
 type Parsed = DeepReadonly<v.InferOutput<typeof machineConfigSchema>>;
-type ParsedDisk = Parsed["disks"][number];
 
 /** Complete and consistent. Plain data: it goes to every thread as it is. */
-export type ResolvedConfig = Omit<Parsed, "vcpus" | "disks"> & {
+export type ResolvedConfig = Omit<Parsed, "vcpus" | "boot" | "disks" | "nets" | "devices"> & {
   readonly vcpus: VcpuTopology;
+  readonly boot: BootConfig;
+  /** The index here is that of a disk's actor, open file and doorbell. */
   readonly disks: readonly DiskConfig[];
+  readonly nets: readonly NetConfig[];
+  readonly devices: readonly DeviceConfig[];
 };
-
-/** `sockets * cores * threads` is `maxCpus`, which is at least `count`. */
-export interface VcpuTopology {
-  readonly count: number;
-  readonly sockets: number;
-  readonly cores: number;
-  readonly threads: number;
-  readonly maxCpus: number;
-}
-
-export type DiskConfig = Omit<ParsedDisk, "id" | "attach"> & { readonly id: string; readonly attach: DiskAttachment };
-/** How the guest sees a disk. */
-export interface DiskAttachment {
-  readonly kind: "xen";
-  readonly vdev: Vdev;
-}
 
 export type ChardevConfig = Parsed["xenConsole"];
 export type AccelConfig = Parsed["accel"];
 export type CpuConfig = Parsed["cpu"];
-export type BootConfig = Parsed["boot"];
 export type LogConfig = Parsed["log"];
 
 /**
@@ -56,11 +55,55 @@ export function resolveConfig(input: unknown): ResolvedConfig {
   }
   const parsed: Parsed = result.output;
   checkAccel(parsed.accel);
-  return { ...parsed, vcpus: resolveVcpus(parsed.vcpus), disks: resolveDisks(parsed.disks) };
+  checkXen(parsed);
+  checkEnlightenments(parsed.cpu.hyperv);
+  checkBootIndexes(parsed);
+  const slots = pciSlots(parsed);
+  return {
+    ...parsed,
+    vcpus: resolveVcpus(parsed.vcpus),
+    boot: resolveBoot(parsed.boot),
+    disks: resolveDisks(parsed.disks, slots),
+    nets: resolveNets(parsed.nets, slots),
+    devices: resolveDevices(parsed.devices, slots),
+  };
 }
 
-function configError(path: string, reason: string): VmmError {
-  return new VmmError("CONFIG", path === "" ? `The configuration ${reason}` : `${path}: ${reason}`, { path, reason });
+/** Network adapters, disks, other devices: the order in which a PC of QEMU's puts what it makes by itself. */
+function pciSlots({ nets, disks, devices }: Parsed): PciSlots {
+  return new PciSlots([
+    ...nets.map(({ model }, index) => ({ path: `nets.${index}.model.slot`, slot: model.slot })),
+    ...disks.flatMap(({ attach }, index) =>
+      attach.kind === "virtio" ? [{ path: `disks.${index}.attach.slot`, slot: attach.slot }] : [],
+    ),
+    ...devices.map(({ slot }, index) => ({ path: `devices.${index}.slot`, slot })),
+  ]);
+}
+
+/** Every character device that the configuration has. */
+export function chardevsOf({ serials, xenConsole, debugcon }: ResolvedConfig): readonly ChardevConfig[] {
+  return [...serials, xenConsole, debugcon?.chardev].filter((chardev) => chardev !== undefined && chardev !== null);
+}
+
+/** Only a guest of Xen can find PV devices. */
+function checkXen({ accel, disks, xenConsole }: Parsed): void {
+  if (accel.xenVersion !== 0) return;
+  const index = disks.findIndex(({ attach }) => attach.kind === "xen");
+  if (index >= 0) throw configError(`disks.${index}.attach`, "a Xen disk needs Xen: no Xen version is given");
+  if (xenConsole.kind !== "null") throw configError("xenConsole", "needs Xen: no Xen version is given");
+}
+
+function checkBootIndexes({ disks, nets }: Parsed): void {
+  const taken = new Map<number, string>();
+  for (const [list, members] of Object.entries({ disks, nets })) {
+    for (const [index, { bootIndex }] of members.entries()) {
+      if (bootIndex === undefined) continue;
+      const path = `${list}.${index}`;
+      const other = taken.get(bootIndex);
+      if (other !== undefined) throw configError(`${path}.bootIndex`, `${bootIndex} is that of ${other} already`);
+      taken.set(bootIndex, path);
+    }
+  }
 }
 
 /** Unknown and absent fields get words of their own; all others have theirs in the schema. */
@@ -78,80 +121,4 @@ function checkAccel(accel: AccelConfig): void {
       ? "must be split: the 8259, the IOAPIC and the 8254 are always emulated here, the local APICs in the kernel"
       : "must be split with Xen: a guest takes interrupts as event channels, which an IOAPIC in the kernel cannot give it",
   );
-}
-
-/** Fills the topology as QEMU does for a PC: what is not given becomes 1, except cores, which take up what is left. */
-function resolveVcpus(given: Parsed["vcpus"]): VcpuTopology {
-  const { sockets, cores, threads } = given;
-  const product = (sockets ?? 1) * (cores ?? 1) * (threads ?? 1);
-  const maxCpus = given.maxCpus ?? Math.max(given.count ?? product, product);
-  const count = given.count ?? maxCpus;
-  if (maxCpus > MAX_VCPUS)
-    throw configError("vcpus", `the topology has room for ${maxCpus} vCPUs: at most ${MAX_VCPUS} can be`);
-  if (maxCpus < count) throw configError("vcpus.maxCpus", `is ${maxCpus}, less than the ${count} vCPUs that start`);
-  const filled = fillTopology(given, maxCpus);
-  const total = filled.sockets * filled.cores * filled.threads;
-  if (total !== maxCpus) {
-    const shape = `${filled.sockets} sockets * ${filled.cores} cores * ${filled.threads} threads`;
-    throw configError("vcpus", `the topology does not fit: ${shape} is ${total}, not ${maxCpus} vCPUs`);
-  }
-  return { count, ...filled, maxCpus };
-}
-
-function fillTopology(given: Parsed["vcpus"], maxCpus: number): { sockets: number; cores: number; threads: number } {
-  const threads = given.threads ?? (given.cores === undefined || given.sockets === undefined ? 1 : undefined);
-  if (threads === undefined) {
-    const sockets = given.sockets ?? 1;
-    const cores = given.cores ?? 1;
-    return { sockets, cores, threads: Math.max(1, Math.floor(maxCpus / (sockets * cores))) };
-  }
-  if (given.cores === undefined) {
-    const sockets = given.sockets ?? 1;
-    return { sockets, cores: Math.max(1, Math.floor(maxCpus / (sockets * threads))), threads };
-  }
-  const sockets = given.sockets ?? Math.max(1, Math.floor(maxCpus / (given.cores * threads)));
-  return { sockets, cores: given.cores, threads };
-}
-
-/** Names every disk and gives each its own virtual device, the lowest free xvd where none was asked for. */
-function resolveDisks(disks: readonly ParsedDisk[]): readonly DiskConfig[] {
-  const taken = new Map<number, string>();
-  const asked = disks.map((disk, index) => askedVdev(disk, index, taken));
-  const ids = new Set<string>();
-  return disks.map((disk, index) => {
-    const id = disk.id ?? `disk${index}`;
-    if (ids.has(id))
-      throw configError(`disks.${index}.id`, `${JSON.stringify(id)} is the name of another disk already`);
-    ids.add(id);
-    // A CD is read-only whatever the image is.
-    const readOnly = disk.readOnly || disk.media === "cdrom";
-    return { ...disk, id, readOnly, attach: { kind: "xen", vdev: asked[index] ?? freeVdev(taken, id) } };
-  });
-}
-
-function askedVdev(disk: ParsedDisk, index: number, taken: Map<number, string>): Vdev | undefined {
-  const text = disk.attach.vdev;
-  if (text === undefined) return undefined;
-  const path = `disks.${index}.attach.vdev`;
-  const vdev = parseVdev(text);
-  if (vdev === undefined) {
-    throw configError(
-      path,
-      `${JSON.stringify(text)} is not a Xen block device: xvda, xvdb3, sda to sdp, hda to hdd, d0p1`,
-    );
-  }
-  const other = taken.get(vdev.number);
-  if (other !== undefined) throw configError(path, `${text} is taken by the disk ${JSON.stringify(other)}`);
-  taken.set(vdev.number, disk.id ?? `disk${index}`);
-  return vdev;
-}
-
-function freeVdev(taken: Map<number, string>, id: string): Vdev {
-  for (let disk = 0; ; disk++) {
-    const vdev = parseVdev(xvdName(disk));
-    if (vdev === undefined) throw configError("disks", "there are more disks than Xen has names for");
-    if (taken.has(vdev.number)) continue;
-    taken.set(vdev.number, id);
-    return vdev;
-  }
 }

@@ -11,6 +11,40 @@ export interface IoHandler {
   write(offset: number, size: AccessSize, value: number): void;
 }
 
+/** The accesses of one `rep ins` or `rep outs` exit, all to one port. */
+export interface RepeatedAccess {
+  readonly offset: number;
+  readonly size: AccessSize;
+  /** `size` bytes for each access, little-endian: read from, or to be filled. */
+  readonly data: Uint8Array;
+}
+
+/** A handler through which much data goes: it takes a whole exit's accesses at once. Each of them counts as one. */
+export interface RepeatedIoHandler extends IoHandler {
+  readRepeated(access: RepeatedAccess): void;
+  writeRepeated(access: RepeatedAccess): void;
+}
+
+export function takesRepeated(handler: IoHandler): handler is RepeatedIoHandler {
+  return "readRepeated" in handler;
+}
+
+/** Fills `data` with what `read` gives, one access after the other. */
+export function repeatRead(data: Uint8Array, size: AccessSize, read: () => number): void {
+  for (let at = 0; at < data.length; at += size) {
+    for (let byte = 0, rest = read(); byte < size; byte++, rest >>>= 8) data[at + byte] = rest;
+  }
+}
+
+/** Gives `write` what `data` holds, one access after the other. */
+export function repeatWrite(data: Uint8Array, size: AccessSize, write: (value: number) => void): void {
+  for (let at = 0; at < data.length; at += size) {
+    let value = 0;
+    for (let byte = 0; byte < size; byte++) value |= (data[at + byte] ?? 0) << (byte * 8);
+    write(value >>> 0);
+  }
+}
+
 /** A claim on I/O ports `[base, base + length)`. */
 export interface PortRange {
   readonly base: Port;

@@ -29,9 +29,20 @@ export class MemoryRegion {
     this.buffer = buffer;
     this.start = start;
     this.bytes = new Uint8Array(buffer, start, size);
-    this.words = new Int32Array(buffer, start, size >>> 2);
+    this.words = new Int32Array(buffer, start, Math.floor(size / 4));
     this.view = new DataView(buffer, start, size);
   }
+}
+
+/** Pieces of guest memory in order, as a struct of arrays: what a request or a frame is made of. */
+export interface MemorySegments {
+  readonly segmentCount: number;
+  /** The memory of segment i, defined for i below `segmentCount`. */
+  readonly regions: readonly (MemoryRegion | undefined)[];
+  /** Bytes into the region of segment i. */
+  readonly offsets: Float64Array;
+  /** Bytes of segment i. */
+  readonly lengths: Uint32Array;
 }
 
 /** Where overlay pages that have no RAM behind them appear: looked up only when no fixed region holds the address. */
@@ -64,6 +75,11 @@ export class GuestMemory {
     return this.#overlays.page(Math.floor(at / PAGE_SIZE) as Gfn);
   }
 
+  /** The same for a range that is to be written: a view of memory with read-only parts has less to give. */
+  storable(at: number, length: number): MemoryRegion | undefined {
+    return this.region(at, length);
+  }
+
   /** Copies guest memory at `at` into `target`; false, and nothing copied, when part of it is not memory. */
   read(at: number, target: Uint8Array): boolean {
     return this.#copy(at, target, false);
@@ -76,14 +92,14 @@ export class GuestMemory {
 
   /** Fills `length` bytes at `at` with `value`; false when part of it is not memory. */
   fill(at: number, length: number, value: number): boolean {
-    const region = this.region(at, length);
+    const region = this.storable(at, length);
     if (region === undefined) return false;
     region.bytes.fill(value, at - region.gpa, at - region.gpa + length);
     return true;
   }
 
   #copy(at: number, data: Uint8Array, store: boolean): boolean {
-    const whole = this.region(at, data.length);
+    const whole = store ? this.storable(at, data.length) : this.region(at, data.length);
     if (whole !== undefined) {
       copyIn(whole, at, data, store);
       return true;
@@ -93,7 +109,7 @@ export class GuestMemory {
     for (let pass = 0; pass < 2; pass++) {
       for (let done = 0; done < data.length;) {
         const length = Math.min(data.length - done, PAGE_SIZE - ((at + done) % PAGE_SIZE));
-        const region = this.region(at + done, length);
+        const region = store ? this.storable(at + done, length) : this.region(at + done, length);
         if (region === undefined) return false;
         if (pass === 1) copyIn(region, at + done, data.subarray(done, done + length), store);
         done += length;

@@ -108,6 +108,8 @@ export interface Struct<F> {
   readonly size: number;
   /** offsetof of each field, in bytes. */
   readonly offsets: Readonly<Record<keyof F, number>>;
+  /** sizeof each field, in bytes. */
+  readonly sizes: Readonly<Record<keyof F, number>>;
   /** A view at offset 0 of `buffer`. */
   view(buffer: ArrayBufferLike): StructView<F>;
 }
@@ -123,9 +125,36 @@ export function struct<
   },
 >(name: string, size: number, fields: F): Struct<F> {
   const offsets: Record<string, number> = {};
+  const sizes: Record<string, number> = {};
   let end = 0;
   let alignment = 1;
+  for (const [field, type] of Object.entries(fields as Fields)) {
+    end = Math.ceil(end / type.align) * type.align;
+    offsets[field] = end;
+    sizes[field] = type.size;
+    end += type.size;
+    alignment = Math.max(alignment, type.align);
+  }
+  const total = Math.ceil(end / alignment) * alignment;
+  if (total !== size)
+    throw new Error(`Cannot lay out struct ${name}: its fields take ${total} bytes, sizeof is ${size}`);
+  // Made when first used: most threads never look at most structs.
+  let View: ViewClass | undefined;
+  return {
+    name,
+    size,
+    offsets: offsets as Record<keyof F, number>,
+    sizes: sizes as Record<keyof F, number>,
+    view: (buffer) => {
+      View ??= viewClass(fields as Fields, offsets);
+      return new View(buffer) as StructView<F>;
+    },
+  };
+}
 
+type ViewClass = new (buffer: ArrayBufferLike) => unknown;
+
+function viewClass(fields: Fields, offsets: Readonly<Record<string, number>>): ViewClass {
   class View {
     #view: DataView;
     #base = 0;
@@ -156,21 +185,6 @@ export function struct<
       });
     }
   }
-
-  for (const [field, type] of Object.entries(fields as Fields)) {
-    end = Math.ceil(end / type.align) * type.align;
-    offsets[field] = end;
-    View.define(field, type, end);
-    end += type.size;
-    alignment = Math.max(alignment, type.align);
-  }
-  const total = Math.ceil(end / alignment) * alignment;
-  if (total !== size)
-    throw new Error(`Cannot lay out struct ${name}: its fields take ${total} bytes, sizeof is ${size}`);
-  return {
-    name,
-    size,
-    offsets: offsets as Record<keyof F, number>,
-    view: (buffer) => new View(buffer) as unknown as StructView<F>,
-  };
+  for (const [field, type] of Object.entries(fields)) View.define(field, type, offsets[field] ?? 0);
+  return View;
 }

@@ -51,6 +51,16 @@ export interface TraceEvents {
     readonly length: number;
     readonly error: number;
   };
+  /** A command of the guest's to an IDE drive, ended; `error` is the drive's error register, or 0. */
+  readonly ide: {
+    readonly channel: number;
+    readonly unit: number;
+    readonly command: string;
+    /** First sector of a disk's command; first byte of a packet. */
+    readonly sector: number;
+    readonly count: number;
+    readonly error: number;
+  };
 }
 
 interface BusAccess {
@@ -85,6 +95,7 @@ export const TRACE_NAMES = [
   "xenstore",
   "interrupt",
   "disk",
+  "ide",
 ] as const satisfies readonly TraceName[];
 
 /** Where events of one name go. */
@@ -121,6 +132,8 @@ const LINES: Lines = {
   evtchn: ({ port, to, target }) => `${port} to ${to === "guest" ? "vCPU" : "back end"} ${target}`,
   xenstore: ({ domid, request, about, outcome }) => `domain ${domid} ${request} "${about}" = ${outcome}`,
   interrupt: ({ vector, target, by }) => `vector ${hex(vector)} to ${target} by ${by}`,
+  ide: ({ channel, unit, command, sector, count, error }) =>
+    `${channel}.${unit} ${command} ${count} at ${hex(sector)} = ${hex(error)}`,
   disk: ({ operation, offset, length, error }) => `${operation} ${length} bytes at ${hex(offset)} = ${error}`,
 };
 

@@ -131,7 +131,7 @@ export class VirtualMemory {
       const at = this.translate((high + carry) >>> 0, sum >>> 0, write);
       if (at < 0) return false;
       const size = Math.min(length - done, PAGE_SIZE - (at % PAGE_SIZE));
-      if (this.#physical(at, size) === undefined) return false;
+      if (this.#physical(at, size, write) === undefined) return false;
       this.#pieces[count] = at;
       done += size;
     }
@@ -145,7 +145,7 @@ export class VirtualMemory {
       const at = this.#pieces[i] ?? 0;
       const size = Math.min(length - done, PAGE_SIZE - (at % PAGE_SIZE));
       // Only an overlay page that another vCPU takes away meanwhile can be missing here.
-      const region = this.#physical(at, size);
+      const region = this.#physical(at, size, store);
       if (region === undefined) return false;
       const { bytes } = region;
       const offset = at - region.gpa;
@@ -162,8 +162,10 @@ export class VirtualMemory {
     return true;
   }
 
-  #physical(at: number, length: number): MemoryRegion | undefined {
-    return this.#overlays?.page(Math.floor(at / PAGE_SIZE) as Gfn) ?? this.#memory.region(at, length);
+  #physical(at: number, length: number, store: boolean): MemoryRegion | undefined {
+    const overlay = this.#overlays?.page(Math.floor(at / PAGE_SIZE) as Gfn);
+    if (overlay !== undefined) return overlay;
+    return store ? this.#memory.storable(at, length) : this.#memory.region(at, length);
   }
 
   /** [SDM] 4.5: four levels, five with LA57, of 512 entries of 8 bytes. */

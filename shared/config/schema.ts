@@ -6,6 +6,14 @@
 import * as v from "valibot";
 import { domId, port } from "../brand.js";
 import { matchTraceNames, TRACE_NAMES } from "../trace.js";
+import { bootSchema } from "./boot.js";
+import { deviceSchema } from "./devices.js";
+import { diskSchema } from "./disks.js";
+import { flag, integer, MAX_NAME, name, oneOf, path, socketPath, text } from "./fields.js";
+import { enlightenmentsSchema } from "./hyperv.js";
+import { netSchema } from "./nets.js";
+import { offloadsSchema } from "./offloads.js";
+import { vcpusSchema } from "./vcpus.js";
 
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
@@ -15,15 +23,9 @@ export const MIN_MEMORY_BYTES = MIB;
 /** More than hosts of today give a guest whose pages must all be reserved at start. */
 export const MAX_MEMORY_BYTES = 1024 * GIB;
 const DEFAULT_MEMORY_BYTES = 128 * MIB;
-/** The vCPUs that this version is tried with. */
-export const MAX_VCPUS = 8;
 export const MAX_SERIALS = 4;
 /** First domain id that Xen keeps for itself, xen.h DOMID_FIRST_RESERVED. */
 const FIRST_RESERVED_DOMID = 0x7ff0;
-/** Bytes of a socket path, without its final NUL: sockaddr_un's sun_path holds 108. */
-const MAX_SOCKET_PATH = 107;
-/** Longest name of a machine, a disk or a CPU feature. */
-const MAX_NAME = 255;
 
 /** Machine types of QEMU that people will try here, and why they get none. */
 const REFUSED_MACHINES: ReadonlyMap<string, string> = new Map([
@@ -35,36 +37,6 @@ const REFUSED_MACHINES: ReadonlyMap<string, string> = new Map([
   ["isapc", "isapc has no PCI bus for the Xen platform device: use pc"],
   ["none", "a machine without parts cannot run a guest: use pc"],
 ]);
-
-function integer(min: number, max: number) {
-  const message = `must be a whole number from ${min} to ${max}`;
-  return v.pipe(v.number(message), v.safeInteger(message), v.minValue(min, message), v.maxValue(max, message));
-}
-
-function flag(fallback: boolean) {
-  return v.optional(v.boolean("must be true or false"), fallback);
-}
-
-function oneOf<const T extends readonly string[]>(values: T) {
-  return v.picklist(values, `must be one of ${values.join(", ")}`);
-}
-
-function text(max: number) {
-  return v.pipe(
-    v.string("must be text"),
-    v.check((value) => !value.includes("\0"), "must not contain a NUL byte"),
-    v.maxLength(max, `is longer than ${max} characters`),
-  );
-}
-
-/** A path, as given: whether anything is there is found out by whoever opens it. */
-function path() {
-  return v.pipe(text(4095), v.minLength(1, "must not be empty"));
-}
-
-function name() {
-  return v.pipe(text(MAX_NAME), v.minLength(1, "must not be empty"));
-}
 
 const machine = v.pipe(
   v.string("must be text"),
@@ -84,18 +56,6 @@ const memoryBytes = v.pipe(
   v.multipleOf(PAGE, "must be a multiple of the page size, 4 KiB"),
 );
 
-const vcpuCount = integer(1, MAX_VCPUS);
-const vcpus = v.strictObject({
-  /** How many run at power-on. */
-  count: v.optional(vcpuCount),
-  /** Topology, as the guest reads it in CPUID. */
-  sockets: v.optional(vcpuCount),
-  cores: v.optional(vcpuCount),
-  threads: v.optional(vcpuCount),
-  /** How many the topology has room for. */
-  maxCpus: v.optional(vcpuCount),
-});
-
 /** `major << 16 | minor`, as XENVER_version gives it; 0 turns Xen off. */
 const xenVersion = v.pipe(
   v.number("must be a number such as 0x4000a"),
@@ -110,6 +70,13 @@ const accel = v.strictObject({
   irqchip: v.optional(oneOf(["split", "on", "off"]), "split"),
   /** How hypercalls reach us: by KVM's own Xen support, or by MSR exits on any KVM. */
   transport: v.optional(oneOf(["auto", "kernel", "userspace"]), "auto"),
+  /**
+   * FIFO event channels (up to 131,072) beside the 2-level ones. "auto" offers them where KVM delivers no events itself: a
+   * guest that takes them loses that.
+   */
+  fifo: v.optional(oneOf(["auto", "on", "off"]), "auto"),
+  /** What KVM's Xen support may do, on the kernel transport. */
+  offloads: v.optional(offloadsSchema, {}),
   /** PIRQs a guest may map. */
   evtchnMaxPirq: v.optional(integer(24, 4096), 256),
   /** Grant table frames of 4 KiB. The overlay pages of all frames are reserved at start. */
@@ -129,47 +96,10 @@ const cpu = v.strictObject({
   ),
   /** Tells the guest that the local APIC is virtualised (CPUID 0x40000004), so that it prefers MSIs over event channels. */
   xenVapic: flag(false),
-});
-
-const boot = v.strictObject(
-  {
-    /** bzImage, or ELF with a PVH note or a multiboot header. */
-    kernel: path(),
-    /** A path; for a multiboot kernel modules, `path arguments` separated by commas, `,,` standing for a comma. */
-    initrd: v.optional(path()),
-    cmdline: v.optional(text(65_536), ""),
-  },
-  "must be an object",
-);
-
-const attach = v.variant(
-  "kind",
-  [v.strictObject({ kind: v.literal("xen"), vdev: v.optional(name()) })],
-  'must be { kind: "xen", vdev } here',
-);
-
-const format = v.pipe(
-  v.string("must be text"),
-  v.check(
-    (value) => value === "raw",
-    ({ input }) =>
-      `only raw images are read directly: serve ${JSON.stringify(input)} with qemu-nbd and attach the nbd device it gives`,
-  ),
-  v.transform(() => "raw" as const),
-);
-
-const disk = v.strictObject({
-  id: v.optional(name()),
-  path: path(),
-  format: v.optional(format, "raw"),
-  readOnly: flag(false),
-  /** "auto" locks where the file system can, "on" insists, "off" does not. */
-  locking: v.optional(oneOf(["auto", "on", "off"]), "auto"),
-  discard: v.optional(oneOf(["ignore", "unmap"]), "ignore"),
-  /** As in QEMU: "none" and "directsync" bypass the host's page cache, "unsafe" ignores flushes. */
-  cache: v.optional(oneOf(["writeback", "none", "writethrough", "directsync", "unsafe"]), "writeback"),
-  media: v.optional(oneOf(["disk", "cdrom"]), "disk"),
-  attach: v.optional(attach, { kind: "xen" }),
+  /** Hyper-V's enlightenments: with any of them Hyper-V is there, and Xen behind it. */
+  hyperv: v.optional(enlightenmentsSchema, []),
+  /** How often a guest of Hyper-V's tries a spinlock before it tells us; 0xffffffff is never. */
+  hypervSpinlocks: v.optional(integer(0, 0xffff_ffff)),
 });
 
 /** Where the bytes of a UART or of the PV console come from and go to. */
@@ -184,13 +114,7 @@ const chardev = v.variant(
     v.strictObject({ kind: v.literal("pty") }),
     v.strictObject({
       kind: v.literal("socket"),
-      path: v.pipe(
-        path(),
-        v.check(
-          (value) => new TextEncoder().encode(value).length <= MAX_SOCKET_PATH,
-          `is longer than ${MAX_SOCKET_PATH} bytes, the most that a Unix socket can have`,
-        ),
-      ),
+      path: socketPath(),
       /** Listens, rather than connects. */
       server: flag(false),
       /** A server that holds the machine's start until somebody connects. */
@@ -218,6 +142,12 @@ const rtcBase = v.pipe(
     "must be utc, localtime or a date such as 2006-06-17T16:01:21",
   ),
 );
+
+const rtc = v.strictObject({
+  base: v.optional(rtcBase, "utc"),
+  /** What it follows: the host's clock; a clock that runs as evenly and is never set; the machine's, which stands in a pause. */
+  clock: v.optional(oneOf(["host", "rt", "vm"]), "host"),
+});
 
 const log = v.strictObject({
   level: v.optional(oneOf(["debug", "info", "warn", "error"]), "warn"),
@@ -250,13 +180,15 @@ export const machineConfigSchema = v.strictObject(
     name: v.optional(name(), "xenolith"),
     uuid: v.optional(uuid, "00000000-0000-0000-0000-000000000000"),
     memoryBytes: v.optional(memoryBytes, DEFAULT_MEMORY_BYTES),
-    vcpus: v.optional(vcpus, {}),
+    vcpus: v.optional(vcpusSchema, {}),
     accel: v.optional(accel, {}),
     /** The guest's own domain id; ours is 0. */
     xenDomid: v.optional(v.pipe(integer(1, FIRST_RESERVED_DOMID - 1), v.transform(domId)), 1),
     cpu: v.optional(cpu, {}),
-    boot,
-    disks: v.optional(v.array(disk, "must be a list of disks"), []),
+    boot: v.optional(bootSchema, {}),
+    disks: v.optional(v.array(diskSchema, "must be a list of disks"), []),
+    nets: v.optional(v.array(netSchema, "must be a list of network adapters"), []),
+    devices: v.optional(v.array(deviceSchema, "must be a list of devices"), []),
     /** COM1 to COM4 in order; null leaves the UART out. */
     serials: v.optional(
       v.pipe(v.array(v.nullable(chardev), "must be a list"), v.maxLength(MAX_SERIALS, "a PC has 4 serial ports")),
@@ -264,9 +196,11 @@ export const machineConfigSchema = v.strictObject(
     ),
     /** What the guest calls hvc0. */
     xenConsole: v.optional(chardev, { kind: "null" }),
+    /** Tables, and the power management that they describe. Without it a guest cannot power the machine off by itself. */
+    acpi: flag(true),
     debugExit: v.optional(debugExit),
     debugcon: v.optional(debugcon),
-    rtc: v.optional(v.strictObject({ base: v.optional(rtcBase, "utc") }), {}),
+    rtc: v.optional(rtc, {}),
     /** Ends the machine where the guest would be reset. */
     noReboot: flag(false),
     /** Pauses the machine, instead of ending it, when the guest powers off. */

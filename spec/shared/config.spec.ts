@@ -5,6 +5,7 @@ import { resolveConfig } from "../../shared/config.js";
 import type { MachineConfig } from "../../shared/config.js";
 import { VmmError } from "../../shared/errors.js";
 
+const XEN = { xenVersion: 0x4_000a };
 const BOOT = { kernel: "vmlinuz" };
 
 /** The text of the error that `input` gives. */
@@ -28,14 +29,35 @@ describe("resolveConfig()", () => {
       uuid: "00000000-0000-0000-0000-000000000000",
       memoryBytes: 134_217_728,
       vcpus: { count: 1, sockets: 1, cores: 1, threads: 1, maxCpus: 1 },
-      accel: { xenVersion: 0, irqchip: "split", transport: "auto", evtchnMaxPirq: 256, gnttabMaxFrames: 64 },
+      accel: {
+        xenVersion: 0,
+        irqchip: "split",
+        transport: "auto",
+        fifo: "auto",
+        offloads: {
+          hypercallMsr: true,
+          interceptHcall: true,
+          sharedInfo: true,
+          runstate: true,
+          evtchn2level: true,
+          evtchnSend: true,
+          runstateUpdateFlag: true,
+          pvclockTscUnstable: "auto",
+          sharedInfoHva: false,
+        },
+        evtchnMaxPirq: 256,
+        gnttabMaxFrames: 64,
+      },
       xenDomid: 1,
-      cpu: { model: "host", features: {}, xenVapic: false },
-      boot: { kernel: "vmlinuz", cmdline: "" },
+      cpu: { model: "host", features: {}, xenVapic: false, hyperv: [] },
+      boot: { kind: "direct", kernel: "vmlinuz", initrd: undefined, cmdline: "" },
       disks: [],
+      nets: [],
+      devices: [],
       serials: [],
       xenConsole: { kind: "null" },
-      rtc: { base: "utc" },
+      acpi: true,
+      rtc: { base: "utc", clock: "host" },
       noReboot: false,
       noShutdown: false,
       log: { level: "warn", json: false },
@@ -45,12 +67,12 @@ describe("resolveConfig()", () => {
   });
 
   it("is plain data, so that it goes to threads", () => {
-    const config = resolveConfig({ boot: BOOT, disks: [{ path: "a" }], debugExit: {} });
+    const config = resolveConfig({ boot: BOOT, accel: XEN, disks: [{ path: "a" }], debugExit: {} });
     assert.deepEqual(structuredClone(config), config);
   });
 
   it("fills in what a disk leaves out", () => {
-    assert.deepEqual(resolveConfig({ boot: BOOT, disks: [{ path: "disk.img" }] }).disks, [
+    assert.deepEqual(resolveConfig({ boot: BOOT, accel: XEN, disks: [{ path: "disk.img" }] }).disks, [
       {
         id: "disk0",
         path: "disk.img",
@@ -68,14 +90,16 @@ describe("resolveConfig()", () => {
   it("gives disks without a name of their own the free ones in order", () => {
     const disks = [{ path: "a" }, { path: "b", attach: { kind: "xen" as const, vdev: "xvda" } }, { path: "c" }];
     assert.deepEqual(
-      resolveConfig({ boot: BOOT, disks }).disks.map((disk) => disk.attach.vdev.name),
+      resolveConfig({ boot: BOOT, accel: XEN, disks }).disks.map(
+        (disk) => disk.attach.kind === "xen" && disk.attach.vdev.name,
+      ),
       ["xvdb", "xvda", "xvdc"],
     );
   });
 
   it("makes a CD read-only", () => {
     const disks = [{ path: "a.iso", media: "cdrom" as const, readOnly: false }];
-    assert.equal(resolveConfig({ boot: BOOT, disks }).disks[0]?.readOnly, true);
+    assert.equal(resolveConfig({ boot: BOOT, accel: XEN, disks }).disks[0]?.readOnly, true);
   });
 
   const topologies: readonly [MachineConfig["vcpus"], readonly number[] | string][] = [
@@ -87,12 +111,18 @@ describe("resolveConfig()", () => {
     [{ sockets: 2, cores: 2, threads: 2 }, [8, 2, 2, 2, 8]],
     [{ cores: 3 }, [3, 1, 3, 1, 3]],
     [{ count: 1, maxCpus: 4 }, [1, 1, 4, 1, 4]],
-    [{ count: 0 }, "vcpus.count: must be a whole number from 1 to 8"],
-    [{ count: 1_000_000 }, "vcpus.count: must be a whole number from 1 to 8"],
-    [{ count: 1.5 }, "vcpus.count: must be a whole number from 1 to 8"],
+    [{ count: 0 }, "vcpus.count: must be a whole number from 1 to 64"],
+    [{ count: 1_000_000 }, "vcpus.count: must be a whole number from 1 to 64"],
+    [{ count: 1.5 }, "vcpus.count: must be a whole number from 1 to 64"],
     [{ count: 4, maxCpus: 2 }, "vcpus.maxCpus: is 2, less than the 4 vCPUs that start"],
     [{ count: 3, sockets: 2 }, "vcpus: the topology does not fit: 2 sockets * 1 cores * 1 threads is 2, not 3 vCPUs"],
-    [{ count: 2, sockets: 8, cores: 8 }, "vcpus: the topology has room for 64 vCPUs: at most 8 can be"],
+    [{ sockets: 8, cores: 16 }, "vcpus: the topology has room for 128 vCPUs: at most 64 can be"],
+    [
+      { count: 2, sockets: 8, cores: 8 },
+      "vcpus: the topology does not fit: 8 sockets * 8 cores * 1 threads is 64, not 2 vCPUs",
+    ],
+    [{ count: 2, cores: 4 }, "vcpus: the topology does not fit: 1 sockets * 4 cores * 1 threads is 4, not 2 vCPUs"],
+    [{ count: 2, cores: 4, maxCpus: 4 }, [2, 1, 4, 1, 4]],
   ];
   for (const [vcpus, expected] of topologies) {
     it(`turns the topology ${JSON.stringify(vcpus)} into ${JSON.stringify(expected)}`, () => {
@@ -113,7 +143,7 @@ describe("resolveConfig()", () => {
     { rtc: { base: "2024-02-29T23:59:59" } },
     { rtc: { base: "localtime" } },
     { serials: [null, { kind: "pty" }] },
-    { xenConsole: { kind: "socket", path: "/run/console", server: true } },
+    { accel: XEN, xenConsole: { kind: "socket", path: "/run/console", server: true } },
     { debugExit: { iobase: 0xf4, iosize: 4 } },
   ];
   for (const part of accepted) {
@@ -125,9 +155,12 @@ describe("resolveConfig()", () => {
   const refused: readonly [unknown, RegExp][] = [
     [undefined, /^The configuration must be given$/],
     [null, /^The configuration must be an object$/],
-    [[], /^boot: must be given$/],
-    [{}, /^boot: must be given$/],
-    [{ boot: {} }, /^boot\.kernel: must be given$/],
+    [{ boot: { initrd: "i" } }, /^boot\.initrd: needs a kernel$/],
+    [{ boot: { cmdline: "c" } }, /^boot\.cmdline: needs a kernel$/],
+    [{ boot: { ...BOOT, bios: "b" } }, /^boot\.bios: is not used where a kernel is given/],
+    [{ boot: { order: "cz" } }, /^boot\.order: must be made of the letters c/],
+    [{ boot: { order: "cc" } }, /^boot\.order: must have each letter only once$/],
+    [{ boot: { menuTimeoutMs: 65_536 } }, /^boot\.menuTimeoutMs: must be a whole number from 0 to 65535$/],
     [{ boot: { kernel: "" } }, /^boot\.kernel: must not be empty$/],
     [{ boot: { kernel: "a\0b" } }, /^boot\.kernel: must not contain a NUL byte$/],
     [{ boot: BOOT, memory: 1 }, /^memory: there is no such setting$/],
@@ -149,11 +182,12 @@ describe("resolveConfig()", () => {
     [{ boot: BOOT, xenDomid: 0 }, /^xenDomid: must be a whole number from 1 to 32751$/],
     [{ boot: BOOT, cpu: { model: "qemu64" } }, /^cpu\.model: must be one of host, max$/],
     [{ boot: BOOT, cpu: { features: { "a b": true } } }, /^cpu\.features\.a b: is not the name of a CPU feature$/],
-    [{ boot: BOOT, disks: [{ path: "a.qcow2", format: "qcow2" }] }, /^disks\.0\.format: .*qemu-nbd/],
-    [{ boot: BOOT, disks: [{ path: "" }] }, /^disks\.0\.path: must not be empty$/],
+    [{ boot: BOOT, accel: XEN, disks: [{ path: "a.qcow2", format: "qcow2" }] }, /^disks\.0\.format: .*qemu-nbd/],
+    [{ boot: BOOT, accel: XEN, disks: [{ path: "" }] }, /^disks\.0\.path: must not be empty$/],
     [
       {
         boot: BOOT,
+        accel: XEN,
         disks: [
           { path: "a", id: "x" },
           { path: "b", id: "x" },
@@ -161,11 +195,13 @@ describe("resolveConfig()", () => {
       },
       /^disks\.1\.id: "x" is the name of another/,
     ],
-    [{ boot: BOOT, disks: [{ path: "a", attach: { kind: "ide" } }] }, /^disks\.0\.attach\.kind: must be/],
+    [{ boot: BOOT, accel: XEN, disks: [{ path: "a", attach: { kind: "scsi" } }] }, /^disks\.0\.attach\.kind: must be/],
     [
-      { boot: BOOT, disks: [{ path: "a", attach: { kind: "xen", vdev: "sdz99" } }] },
+      { boot: BOOT, accel: XEN, disks: [{ path: "a", attach: { kind: "xen", vdev: "sdz99" } }] },
       /^disks\.0\.attach\.vdev: "sdz99" is not/,
     ],
+    [{ boot: BOOT, disks: [{ path: "a" }] }, /^disks\.0\.attach: a Xen disk needs Xen: no Xen version is given$/],
+    [{ boot: BOOT, xenConsole: { kind: "pty" } }, /^xenConsole: needs Xen: no Xen version is given$/],
     [{ boot: BOOT, serials: [null, null, null, null, null] }, /^serials: a PC has 4 serial ports$/],
     [{ boot: BOOT, serials: [{ kind: "vc" }] }, /^serials\.0\.kind: must be a character device/],
     [
@@ -198,7 +234,10 @@ describe("resolveConfig()", () => {
       { path: "a", attach: { kind: "xen", vdev: "xvda" } },
       { path: "b", attach: { kind: "xen", vdev: "d0" } },
     ];
-    assert.match(refusal({ boot: BOOT, disks }), /^disks\.1\.attach\.vdev: d0 is taken by the disk "disk0"$/);
+    assert.match(
+      refusal({ boot: BOOT, accel: XEN, disks }),
+      /^disks\.1\.attach\.vdev: d0 is taken by the disk "disk0"$/,
+    );
   });
 
   it("throws nothing but a one-line CONFIG error, whatever the input", () => {

@@ -7,7 +7,7 @@ const PAGE = 4096;
 describe("The guest-physical layout", () => {
   it("keeps chips, KVM's pages and Xen's special pages apart, above the PCI window and below 4 GiB", () => {
     const ranges = [
-      [layout.PCI_WINDOW_START, layout.PCI_WINDOW_END],
+      [layout.LOW_RAM_LIMIT, layout.PCI_WINDOW_END],
       [layout.IOAPIC_BASE, layout.IOAPIC_BASE + PAGE],
       [layout.HPET_BASE, layout.HPET_BASE + 1024],
       [layout.LAPIC_BASE, layout.LAPIC_BASE + PAGE],
@@ -44,8 +44,18 @@ describe("splitRam()", () => {
       fc.property(fc.integer({ min: 1, max: 2 ** 28 }), (pages) => {
         const { low, high } = layout.splitRam(pages * PAGE);
         assert.equal(low + high, pages * PAGE);
-        assert(low <= layout.PCI_WINDOW_START && high >= 0);
+        assert(low <= layout.pciWindowStart(pages * PAGE) && high >= 0);
       }),
+    );
+  });
+});
+
+describe("pciWindowStart()", () => {
+  it("is the first of 2, 3 and 3.5 GiB that low RAM leaves free", () => {
+    const gib = 2 ** 30;
+    assert.deepEqual(
+      [1, 2, 2.5, 3, 3.25, 8].map((ram) => layout.pciWindowStart(ram * gib) / gib),
+      [2, 2, 3, 3, 3.5, 3.5],
     );
   });
 });

@@ -27,6 +27,19 @@ const addresses = fc.oneof(
   fc.constantFrom(-1, -PAGE, 2 ** 32, 2 ** 52, 2 ** 53, 2 ** 63, 2 ** 64, 1.8e308, Infinity, -Infinity, NaN),
 );
 
+describe("MemoryRegion", () => {
+  it("reaches every word of 4 GiB, the most that one shared buffer holds", () => {
+    const bytes = 2 ** 32;
+    // The host gives pages only as they are touched.
+    const { buffer } = new WebAssembly.Memory({ initial: 65_536, maximum: 65_536, shared: true });
+    const region = new MemoryRegion(gpa(bytes), bytes, buffer, 0);
+    assert.deepEqual([region.bytes.length, region.words.length], [bytes, bytes / 4]);
+    Atomics.store(region.words, bytes / 4 - 1, 0x1234_5678);
+    assert.equal(region.view.getUint32(bytes - 4, true), 0x1234_5678);
+    assert.equal(new GuestMemory([region]).region(2 * bytes - 4, 4), region);
+  });
+});
+
 describe("GuestMemory", () => {
   it("finds the region that holds all of a range, with its own offsets", () => {
     const memory = machine();
