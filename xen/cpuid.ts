@@ -83,8 +83,8 @@ export function xenCpuid(options: XenCpuidOptions): readonly CpuidLeaf[] {
       options.tscOffsetLow,
       options.tscOffsetHigh,
       options.tscMul,
-      // A signed byte, as in vcpu_time_info.
-      options.tscShift & 0xff,
+      // With its sign carried on, as Xen has it.
+      options.tscShift,
     ]),
     subleaf(base + 3, 2, [options.hostTscKhz, 0, 0, 0]),
     leaf(base + 4, [

@@ -19,7 +19,9 @@ import type { Overlays } from "./overlays.js";
 /** Words of the domain. */
 const LONG_MODE = 0;
 const RUNSTATE_UPDATE_FLAG = 1;
-const DOMAIN_WORDS = 2;
+/** Code that the next shutdown is to have, and 1; 0 while there is none. */
+const SHUTDOWN_CODE = 2;
+const DOMAIN_WORDS = 3;
 
 /** Words of one vCPU. A place is a frame (-1: none) and a byte offset in it. */
 const INFO_FRAME = 0;
@@ -27,7 +29,6 @@ const INFO_OFFSET = 1;
 const TIME_FRAME = 2;
 const TIME_OFFSET = 3;
 const UPCALL_VECTOR = 4;
-const SEEN = 5;
 const VCPU_WORDS = 16;
 
 const NOWHERE = -1;
@@ -103,6 +104,17 @@ export class DomainState {
     Atomics.store(this.#words, RUNSTATE_UPDATE_FLAG, enabled ? 1 : 0);
   }
 
+  /** SCHEDOP_shutdown_code: the first `code`, 0..255, stays until the domain shuts down. */
+  latchShutdown(code: number): void {
+    Atomics.compareExchange(this.#words, SHUTDOWN_CODE, 0, code + 1);
+  }
+
+  /** The domain shuts down for `code`, or for what was latched before: which. Nothing is latched then. */
+  takeShutdown(code: number): number {
+    const latched = Atomics.exchange(this.#words, SHUTDOWN_CODE, 0);
+    return latched === 0 ? code : latched - 1;
+  }
+
   get layout(): SharedInfoLayout {
     return this.longMode ? SHARED_INFO_64 : SHARED_INFO_32;
   }
@@ -134,15 +146,6 @@ export class DomainState {
     this.#setVcpuWord(vcpu, UPCALL_VECTOR, vector);
   }
 
-  /** Whether `vcpu` has been started: it has made a hypercall. */
-  isUp(vcpu: VcpuId): boolean {
-    return vcpu === 0 || this.#vcpuWord(vcpu, SEEN) !== 0;
-  }
-
-  noteRunning(vcpu: VcpuId): void {
-    if (this.#vcpuWord(vcpu, SEEN) === 0) this.#setVcpuWord(vcpu, SEEN, 1);
-  }
-
   /** Memory that holds the vcpu_info of `vcpu`; undefined when it has none. {@link vcpuInfoOffset} says where in it. */
   vcpuInfo(vcpu: VcpuId): MemoryRegion | undefined {
     const frame = this.#vcpuWord(vcpu, INFO_FRAME);
@@ -163,6 +166,12 @@ export class DomainState {
   /** Byte offset, a multiple of 4, of the vcpu_info that this thread asked for last by {@link vcpuInfo}. */
   get vcpuInfoOffset(): number {
     return this.#infoOffset;
+  }
+
+  /** Where in shared_info the vcpu_info of `vcpu` lies, in bytes; -1 when the guest has moved it, or it has no place there. */
+  vcpuInfoInPage(vcpu: VcpuId): number {
+    const moved = this.#vcpuWord(vcpu, INFO_FRAME) !== NOWHERE;
+    return moved || vcpu >= XEN_LEGACY_MAX_VCPUS ? NOWHERE : vcpu * VCPU_INFO_SIZE;
   }
 
   /** Guest-physical address of vcpu_info, or -1 while the guest cannot see it. */

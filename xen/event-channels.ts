@@ -11,19 +11,24 @@
  */
 import type { SharedArena } from "../shared/arena.js";
 import type { DomId, EvtchnPort, VcpuId } from "../shared/brand.js";
-import { Lock } from "../shared/lock.js";
+import type { Lock } from "../shared/lock.js";
 import { Errno } from "./abi/errno.js";
+import { FIFO_CHANNELS, Priority } from "./abi/evtchn-fifo.js";
 import { DOMID_BACKEND, NR_VIRQS, Virq, virqIsGlobal } from "./abi/xen.js";
 import type { DomainState } from "./domain.js";
 import type { EventDelivery } from "./event-delivery.js";
+import type { FifoEvents, FifoSnapshot } from "./fifo-events.js";
+import { EvtchnRoutes } from "./evtchn-routes.js";
+import { FifoControl } from "./fifo-control.js";
 import { VcpuRequest } from "./host.js";
 import type { XenHost } from "./host.js";
-import { PortState, PortTable, ROUTE_BACKEND, ROUTE_VCPU } from "./port-table.js";
+import { PortState, PortTable } from "./port-table.js";
 
 export interface EventChannelParts {
   readonly arena: SharedArena;
   readonly domain: DomainState;
   readonly delivery: EventDelivery;
+  readonly fifo: FifoEvents;
   readonly host: XenHost;
   readonly domid: DomId;
   readonly maxPirqs: number;
@@ -33,6 +38,7 @@ export interface EventChannelSnapshot {
   readonly ports: readonly number[];
   readonly virqs: readonly number[];
   readonly pirqs: readonly number[];
+  readonly fifo: FifoSnapshot;
 }
 
 const PERMANENT = 1;
@@ -46,10 +52,14 @@ type Next = (typeof Next)[keyof typeof Next];
 export class EventChannels {
   readonly #domain: DomainState;
   readonly #delivery: EventDelivery;
+  readonly #fifo: FifoEvents;
   readonly #host: XenHost;
   readonly #domid: DomId;
   readonly #lock: Lock;
   readonly #ports: PortTable;
+  readonly #routes: EvtchnRoutes;
+  /** The operations of FIFO channels. */
+  readonly fifo: FifoControl;
   /** Port of each virtual interrupt: [vcpu][virq]; global ones in vCPU 0's row. 0 is unbound. */
   readonly #virqs: Int32Array<SharedArrayBuffer>;
   /** Port of each physical interrupt, 0 when unbound. */
@@ -58,20 +68,24 @@ export class EventChannels {
   constructor(parts: EventChannelParts) {
     this.#domain = parts.domain;
     this.#delivery = parts.delivery;
+    this.#fifo = parts.fifo;
     this.#host = parts.host;
     this.#domid = parts.domid;
-    this.#lock = new Lock(parts.arena.int32(1));
     this.#ports = new PortTable(parts.arena);
+    this.#lock = this.#ports.lock;
+    this.#routes = new EvtchnRoutes(this.#ports, parts.delivery, parts.host);
+    this.fifo = new FifoControl({ ...parts, ports: this.#ports, routes: this.#routes });
     this.#virqs = parts.arena.int32(parts.domain.vcpus * NR_VIRQS);
     this.#pirqs = parts.arena.int32(parts.maxPirqs);
   }
 
   /** Every port is free: power-on, and soft reset. */
   clear(): void {
-    for (let port = 1; port < this.#ports.end; port++) this.#unroute(port as EvtchnPort);
+    for (let port = 1; port < this.#ports.end; port++) this.#routes.withdraw(port as EvtchnPort);
     this.#ports.clear();
     this.#virqs.fill(0);
     this.#pirqs.fill(0);
+    this.fifo.leave();
   }
 
   /** EVTCHNOP_alloc_unbound: a port, or a negative error. */
@@ -79,7 +93,7 @@ export class EventChannels {
     if (remoteDomain !== DOMID_BACKEND && remoteDomain !== this.#domid) return Errno.EPERM;
     this.#lock.acquire();
     try {
-      const port = this.#ports.findFree(this.#limit);
+      const port = this.#ports.findFree(this.limit);
       if (port === 0) return Errno.ENOSPC;
       this.#open(port, PortState.unbound, remoteDomain);
       return port;
@@ -100,9 +114,9 @@ export class EventChannels {
         if (this.#ports.state(remotePort) !== PortState.backendClosed) return Errno.EINVAL;
         port = remotePort;
         this.#ports.set(port, PortState.backend, this.#ports.value(port), this.#ports.owner(port));
-        this.#route(port);
+        this.#routes.offload(port);
       } else {
-        port = this.#ports.findFree(this.#limit);
+        port = this.#ports.findFree(this.limit);
         if (port === 0) return Errno.ENOSPC;
         if (this.#ports.state(remotePort) !== PortState.unbound || this.#ports.value(remotePort) !== this.#domid) {
           return Errno.EINVAL;
@@ -126,7 +140,7 @@ export class EventChannels {
     this.#lock.acquire();
     try {
       if (this.#virqs[vcpu * NR_VIRQS + virq] !== 0) return Errno.EEXIST;
-      const port = this.#ports.findFree(this.#limit);
+      const port = this.#ports.findFree(this.limit);
       if (port === 0) return Errno.ENOSPC;
       this.#open(port, PortState.virq, virq);
       this.#ports.setVcpu(port, vcpu);
@@ -142,11 +156,11 @@ export class EventChannels {
     if (!this.#domain.isVcpu(vcpu)) return Errno.ENOENT;
     this.#lock.acquire();
     try {
-      const port = this.#ports.findFree(this.#limit);
+      const port = this.#ports.findFree(this.limit);
       if (port === 0) return Errno.ENOSPC;
       this.#open(port, PortState.ipi, 0);
       this.#ports.setVcpu(port, vcpu);
-      this.#route(port);
+      this.#routes.offload(port);
       return port;
     } finally {
       this.#lock.release();
@@ -159,7 +173,7 @@ export class EventChannels {
     this.#lock.acquire();
     try {
       if (this.#pirqs[pirq] !== 0) return Errno.EEXIST;
-      const port = this.#ports.findFree(this.#limit);
+      const port = this.#ports.findFree(this.limit);
       if (port === 0) return Errno.ENOSPC;
       this.#open(port, PortState.pirq, pirq, shared ? 1 : 0);
       Atomics.store(this.#pirqs, pirq, port);
@@ -283,15 +297,16 @@ export class EventChannels {
     return 0;
   }
 
-  /** EVTCHNOP_reset: closes all but the store's and the console's channels, without which the guest could not go on. */
+  /** EVTCHNOP_reset: closes all but the store's and the console's channels, and goes back to 2-level ones. */
   closeAll(): void {
     this.#lock.acquire();
     try {
-      for (let number = 1; number < this.#limit; number++) {
+      for (let number = 1; number < this.end; number++) {
         const port = number as EvtchnPort;
         const permanent = this.#ports.state(port) === PortState.backend && this.#ports.value(port) === PERMANENT;
         if (!permanent && this.#isOpen(port)) this.#close(port);
       }
+      this.fifo.leave();
     } finally {
       this.#lock.release();
     }
@@ -304,7 +319,7 @@ export class EventChannels {
       if (!this.#isPort(port) || this.#ports.state(port) !== PortState.unbound) return false;
       if (this.#ports.value(port) !== DOMID_BACKEND) return false;
       this.#ports.change(port, PortState.backend, 0, owner);
-      this.#route(port);
+      this.#routes.offload(port);
       return true;
     } finally {
       this.#lock.release();
@@ -316,7 +331,7 @@ export class EventChannels {
     this.#lock.acquire();
     try {
       const state = this.#isPort(port) ? this.#ports.state(port) : PortState.free;
-      this.#unroute(port);
+      this.#routes.withdraw(port);
       if (state === PortState.backend) this.#ports.change(port, PortState.unbound, DOMID_BACKEND);
       else if (state === PortState.backendClosed) this.#ports.set(port, PortState.free, 0);
     } finally {
@@ -333,10 +348,10 @@ export class EventChannels {
   allocBackendPort(owner: number): EvtchnPort {
     this.#lock.acquire();
     try {
-      const port = this.#ports.findFree(this.#limit);
+      const port = this.#ports.findFree(this.limit);
       if (port === 0) return port;
       this.#open(port, PortState.backend, PERMANENT, owner);
-      this.#route(port);
+      this.#routes.offload(port);
       return port;
     } finally {
       this.#lock.release();
@@ -374,33 +389,42 @@ export class EventChannels {
   refreshRoutes(): void {
     this.#lock.acquire();
     try {
-      for (let number = 1; number < this.#ports.end; number++) {
-        const port = number as EvtchnPort;
-        const state = this.#ports.state(port);
-        if (state === PortState.ipi || state === PortState.backend) this.#route(port);
-      }
+      this.#routes.refresh();
     } finally {
       this.#lock.release();
     }
   }
 
   save(): EventChannelSnapshot {
-    return { ports: this.#ports.save(), virqs: Array.from(this.#virqs), pirqs: Array.from(this.#pirqs) };
+    return {
+      ports: this.#ports.save(),
+      virqs: Array.from(this.#virqs),
+      pirqs: Array.from(this.#pirqs),
+      fifo: this.#fifo.save(),
+    };
   }
 
   restore(state: EventChannelSnapshot): void {
     this.#ports.restore(state.ports);
     this.#virqs.set(state.virqs);
     this.#pirqs.set(state.pirqs);
+    this.#fifo.restore(state.fifo);
+    this.fifo.restored();
     this.refreshRoutes();
   }
 
-  get #limit(): number {
-    return this.#domain.layout.maxPorts;
+  /** Ports are below it. */
+  get limit(): number {
+    return this.#fifo.active ? FIFO_CHANNELS : this.#domain.layout.maxPorts;
+  }
+
+  /** No port at or above it is in use. */
+  get end(): number {
+    return this.#ports.end;
   }
 
   #isPort(port: number): port is EvtchnPort {
-    return port > 0 && port < this.#limit;
+    return port > 0 && port < this.limit;
   }
 
   #isOpen(port: EvtchnPort): boolean {
@@ -411,12 +435,13 @@ export class EventChannels {
   /** A port starts without an event of its former life. */
   #open(port: EvtchnPort, state: PortState, value: number, owner = 0): void {
     this.#delivery.clearPending(port);
+    this.#fifo.setPriority(port, Priority.default);
     this.#ports.set(port, state, value, owner);
   }
 
   #close(port: EvtchnPort): void {
     const value = this.#ports.value(port);
-    this.#unroute(port);
+    this.#routes.withdraw(port);
     switch (this.#ports.state(port)) {
       case PortState.backend:
         this.#ports.set(port, PortState.backendClosed, value, this.#ports.owner(port));
@@ -469,25 +494,5 @@ export class EventChannels {
   #finish(port: EvtchnPort, vcpu: VcpuId, next: Next): void {
     if (next === Next.upcall) this.#delivery.upcall(vcpu);
     else if (next === Next.kernel) this.#host.kernel?.send(port, vcpu);
-  }
-
-  /** Lets KVM handle the guest's sends on `port` where it can, or takes them back where it can no longer. */
-  #route(port: EvtchnPort): void {
-    const { kernel } = this.#host;
-    if (kernel?.sendsEvents !== true) return;
-    const vcpu = this.#ports.vcpu(port) as VcpuId;
-    const backend = this.#ports.state(port) === PortState.backend;
-    const wanted = backend ? ROUTE_BACKEND : this.#delivery.kernelDelivers(vcpu) ? ROUTE_VCPU + vcpu : 0;
-    if (wanted === this.#ports.route(port)) return;
-    this.#unroute(port);
-    if (wanted === 0) return;
-    kernel.route(port, backend ? { kind: "backend", owner: this.#ports.owner(port) } : { kind: "port", vcpu });
-    this.#ports.setRoute(port, wanted);
-  }
-
-  #unroute(port: EvtchnPort): void {
-    if (this.#ports.route(port) === 0) return;
-    this.#host.kernel?.route(port, undefined);
-    this.#ports.setRoute(port, 0);
   }
 }

@@ -1,10 +1,10 @@
 /**
- * The last step of an event: from a port to the vCPU's upcall. 2-level bitmaps, then the way that the guest chose to be
+ * The last step of an event: from a port to the vCPU's upcall. Bitmaps or queues, then the way that the guest chose to be
  * told: a vector of its own per vCPU, one vector for all, or an interrupt line (GSI or PCI INTx).
  *
  * [XEN] xen.git xen/include/public/xen.h (struct shared_info); [PARAMS] hvm/params.h (HVM_PARAM_CALLBACK_IRQ)
  *
- * Order, ours: pending bit, then mask, then selector bit, then evtchn_upcall_pending, then the interrupt. The guest clears
+ * Order, ours: pending bit, then mask, then selector bit (FIFO: queue, ready bit), then evtchn_upcall_pending, then the interrupt. The guest clears
  * evtchn_upcall_pending first and looks for bits afterwards, so an event is seen by the running handler or raises anew.
  * Lock order: the port lock, then nothing of ours; the callback lock, then the devices' locks.
  */
@@ -16,6 +16,8 @@ import { UPCALL_PENDING } from "./abi/shared-info.js";
 import type { DomainState } from "./domain.js";
 import { VcpuRequest } from "./host.js";
 import type { XenHost } from "./host.js";
+import type { FifoEvents } from "./fifo-events.js";
+import { TwoLevelEvents } from "./two-level-events.js";
 
 /** How the guest wants to be told. */
 const Callback = { none: 0, gsi: 1, pciIntx: 2, vector: 3 } as const;
@@ -43,13 +45,17 @@ export interface DeliverySnapshot {
 
 export class EventDelivery {
   readonly #domain: DomainState;
+  readonly #fifo: FifoEvents;
+  readonly #twoLevel: TwoLevelEvents;
   readonly #host: XenHost;
   readonly #words: Int32Array<SharedArrayBuffer>;
   readonly #polls: Int32Array<SharedArrayBuffer>;
   readonly #lineLock: Lock;
 
-  constructor(arena: SharedArena, domain: DomainState, host: XenHost) {
+  constructor(arena: SharedArena, domain: DomainState, fifo: FifoEvents, host: XenHost) {
     this.#domain = domain;
+    this.#fifo = fifo;
+    this.#twoLevel = new TwoLevelEvents(domain);
     this.#host = host;
     this.#words = arena.int32(WORDS);
     this.#polls = arena.int32(domain.vcpus);
@@ -66,23 +72,25 @@ export class EventDelivery {
 
   /**
    * Whether KVM itself sets bits and raises the upcall of `vcpu`: it can only do so where the guest sees vcpu_info, and
-   * only by vector.
+   * only by vector, and it knows nothing of FIFO channels.
    */
   kernelDelivers(vcpu: VcpuId): boolean {
     const { kernel } = this.#host;
-    if (kernel?.sendsEvents !== true || this.#domain.vcpuInfoGpa(vcpu) < 0) return false;
+    if (kernel?.sendsEvents !== true || this.#fifo.active || this.#domain.vcpuInfoGpa(vcpu) < 0) return false;
     return this.#domain.upcallVector(vcpu) !== 0 || Atomics.load(this.#words, CALLBACK) === Callback.vector;
   }
 
+  /** What holds the bits of each port now: the guest's choice. */
+  get #bits(): TwoLevelEvents | FifoEvents {
+    return this.#fifo.active ? this.#fifo : this.#twoLevel;
+  }
+
   /**
-   * Sets the pending bit of `port` and what follows from it in the bitmaps. True when `vcpu` must be told: call
-   * {@link upcall} then, with no lock held. Never with {@link kernelDelivers}.
+   * Sets the pending bit of `port` and what follows from it. True when `vcpu` must be told: call {@link upcall} then,
+   * with no lock held. Never with {@link kernelDelivers}.
    */
   mark(port: EvtchnPort, vcpu: VcpuId): boolean {
-    const { words } = this.#domain.sharedInfo;
-    const bit = 1 << (port & 31);
-    const old = Atomics.or(words, (this.#domain.layout.pending >>> 2) + (port >>> 5), bit);
-    if ((old & bit) !== 0) return false;
+    if (!this.#bits.setPending(port)) return false;
     const told = this.#select(port, vcpu);
     if (Atomics.load(this.#words, POLLERS) !== 0) this.#wakePollers(port);
     return told;
@@ -95,24 +103,19 @@ export class EventDelivery {
 
   /** EVTCHNOP_unmask's part: clears the mask bit. True when it was set. */
   clearMask(port: EvtchnPort): boolean {
-    const bit = 1 << (port & 31);
-    const word = (this.#domain.layout.mask >>> 2) + (port >>> 5);
-    return (Atomics.and(this.#domain.sharedInfo.words, word, ~bit) & bit) !== 0;
+    return this.#bits.clearMask(port);
   }
 
   clearPending(port: EvtchnPort): void {
-    const word = (this.#domain.layout.pending >>> 2) + (port >>> 5);
-    Atomics.and(this.#domain.sharedInfo.words, word, ~(1 << (port & 31)));
+    this.#bits.clearPending(port);
   }
 
   pending(port: EvtchnPort): boolean {
-    const word = (this.#domain.layout.pending >>> 2) + (port >>> 5);
-    return ((Atomics.load(this.#domain.sharedInfo.words, word) >>> (port & 31)) & 1) !== 0;
+    return this.#bits.pending(port);
   }
 
   masked(port: EvtchnPort): boolean {
-    const word = (this.#domain.layout.mask >>> 2) + (port >>> 5);
-    return ((Atomics.load(this.#domain.sharedInfo.words, word) >>> (port & 31)) & 1) !== 0;
+    return this.#bits.masked(port);
   }
 
   /** evtchn_upcall_pending of `vcpu`. */
@@ -125,12 +128,8 @@ export class EventDelivery {
   markAll(vcpu: VcpuId): void {
     const info = this.#domain.vcpuInfo(vcpu);
     if (info === undefined) return;
-    const at = this.#domain.vcpuInfoOffset;
-    const { pendingSelector, selectorShift } = this.#domain.layout;
-    const word = (at + pendingSelector) >>> 2;
-    Atomics.store(info.words, word, -1);
-    if (selectorShift === 6) Atomics.store(info.words, word + 1, -1);
-    Atomics.store(info.bytes, at + UPCALL_PENDING, 1);
+    if (!this.#fifo.active) this.#twoLevel.selectAll(vcpu);
+    Atomics.store(info.bytes, this.#domain.vcpuInfoOffset + UPCALL_PENDING, 1);
     this.upcall(vcpu);
   }
 
@@ -146,7 +145,7 @@ export class EventDelivery {
     }
     switch (Atomics.load(this.#words, CALLBACK)) {
       case Callback.vector:
-        // On either transport the vCPU's thread does the rest on its way into the guest.
+        // The rest is done on the way into the guest: by the vCPU's thread, or by KVM, which then looks at vcpu_info.
         this.#host.request(vcpu, VcpuRequest.upcall);
         break;
       case Callback.gsi:
@@ -241,18 +240,12 @@ export class EventDelivery {
     for (let vcpu = 0; vcpu < this.#domain.vcpus; vcpu++) this.#reraise(vcpu as VcpuId);
   }
 
-  /** Mask, selector and upcall-pending of an event whose pending bit is set. True when `vcpu` must be told. */
+  /** Mask, selector or queue, and upcall-pending of an event whose pending bit is set. True when `vcpu` must be told. */
   #select(port: EvtchnPort, vcpu: VcpuId): boolean {
-    if (this.masked(port)) return false;
+    if (!this.#bits.link(port, vcpu)) return false;
     const info = this.#domain.vcpuInfo(vcpu);
     if (info === undefined) return false;
-    const at = this.#domain.vcpuInfoOffset;
-    const { pendingSelector, selectorShift } = this.#domain.layout;
-    const selected = port >>> selectorShift;
-    const bit = 1 << (selected & 31);
-    const old = Atomics.or(info.words, ((at + pendingSelector) >>> 2) + (selected >>> 5), bit);
-    if ((old & bit) !== 0) return false;
-    return Atomics.exchange(info.bytes, at + UPCALL_PENDING, 1) === 0;
+    return Atomics.exchange(info.bytes, this.#domain.vcpuInfoOffset + UPCALL_PENDING, 1) === 0;
   }
 
   #reraise(vcpu: VcpuId): void {

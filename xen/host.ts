@@ -17,6 +17,8 @@ export const VcpuRequest = {
   control: 1 << 3,
   /** The level of the callback's interrupt line changed: vCPU 0 drives it. */
   callback: 1 << 4,
+  /** The vCPU has come up or gone down (`xen/vcpu-states.ts`), or somebody wants to know what INIT and SIPI made of it. */
+  power: 1 << 5,
 } as const;
 
 /** Why a guest ends its life, `SHUTDOWN_*` of sched.h. */
@@ -29,25 +31,32 @@ export type EvtchnRoute =
   /** Sends from the guest signal our back end, on the thread that `owner` names. */
   | { readonly kind: "backend"; readonly owner: number };
 
-/** Threads that own back ends: 0 is the device actor, `disk0 + n` the n-th disk's I/O actor. */
+/** Threads that own back ends: 0 is the device actor, `disk0 + n` the n-th disk's I/O actor. Network cards' come then. */
 export const BackendOwner = { device: 0, disk0: 1 } as const;
+
+/** The I/O actor of the n-th network card, in a machine with `disks` disks. */
+export function netOwner(disks: number, n: number): number {
+  return BackendOwner.disk0 + disks + n;
+}
 
 /** KVM's own Xen support, as far as the host has it. Absent on the userspace transport. */
 export interface XenKernel {
   /** KVM sets pending bits, selectors and upcalls itself (EVTCHN_SEND). When false the caller does, as on userspace. */
   readonly sendsEvents: boolean;
-  /** KVM runs singleshot timers (EVTCHN_SEND with VIRQ_TIMER port known). */
-  readonly runsTimers: boolean;
+  /** KVM fills runstate areas (RUNSTATE). When false we do, as on userspace. */
+  readonly keepsRunstate: boolean;
+  /** KVM reaches shared_info by our address of it, wherever the guest has it (SHARED_INFO_HVA). */
+  readonly findsSharedInfo: boolean;
   /** Makes `port` pending on `vcpu` by KVM_XEN_HVM_EVTCHN_SEND. Only when {@link sendsEvents}. */
   send(port: EvtchnPort, vcpu: VcpuId): void;
   /** Offloads (or, with undefined, takes back) what a guest's EVTCHNOP_send on `port` does. */
   route(port: EvtchnPort, route: EvtchnRoute | undefined): void;
-  /** Tells KVM where shared_info is now; undefined when nowhere. */
-  setSharedInfo(frame: Gfn | undefined): void;
+  /** Whether KVM sets pending bits and upcalls by itself, and polls: not while the guest uses FIFO channels. */
+  setDelivery(enabled: boolean): void;
+  /** Tells KVM where shared_info is now: undefined when nowhere. "page", our page of it: with {@link findsSharedInfo}. */
+  setSharedInfo(place: Gfn | "page" | undefined): void;
   /** Tells KVM which layout, 32 or 64 bit, shared_info has. */
   setLongMode(longMode: boolean): void;
-  /** Layout that KVM has latched at a hypercall-page write. */
-  longMode(): boolean;
   /** HVM_PARAM_CALLBACK_IRQ's vector, or 0 for none. */
   setCallbackVector(vector: Vector): void;
   /** VMASST_TYPE_runstate_update_flag: whether KVM marks its updates of runstate areas. False when it cannot. */
@@ -65,6 +74,15 @@ export interface XenHost {
   wallTimeNs(): number;
   /** Sets `requests` (VcpuRequest bits) in the vCPU's request word and makes its thread leave KVM_RUN to look at them. */
   request(vcpu: VcpuId, requests: number): void;
+  /** `vcpu` has come up or gone down: its thread follows. */
+  vcpuPowerChanged(vcpu: VcpuId): void;
+  /**
+   * The thread of vCPU `caller` waits until that of `vcpu` has taken note of INIT and SIPI, and brought KVM to the state
+   * that is wanted. For a short time only: a thread that does not answer is in the middle of something.
+   */
+  settleVcpu(caller: VcpuId, vcpu: VcpuId): void;
+  /** A non-maskable interrupt for `vcpu`. */
+  injectNmi(vcpu: VcpuId): void;
   /** Edge interrupt `vector` to the LAPIC of `vcpu` (needs EOI). */
   injectVector(vcpu: VcpuId, vector: Vector): void;
   /** Level of the callback's interrupt line: a GSI, ORed with what devices drive on it. */
@@ -82,8 +100,16 @@ export interface XenHost {
    */
   mapOverlay(page: number, frame: Gfn): boolean;
   unmapOverlay(page: number, frame: Gfn): void;
+  /** Gives the memory behind `count` RAM frames back: they read as zeros, and cost nothing until they are used again. */
+  discardFrames(first: Gfn, count: number): void;
+  /** Every vCPU forgets all translations of addresses, before this returns. Called by a vCPU's thread, in a hypercall. */
+  flushTlbs(): void;
   /** Arms the singleshot timer of `vcpu` for `deadlineNs` of system time; Infinity disarms. Fires `Timers.expire`. */
   armTimer(vcpu: VcpuId, deadlineNs: number): void;
+  /** The guest bound `pirq`, which it got for messages, to a port, or let go of it. Called without locks held. */
+  messagePirqChanged(pirq: number, bound: boolean): void;
+  /** Whether a PCI function's registers hold the message that stands for `pirq`. */
+  messagePirqHeld(pirq: number): boolean;
   /** Level of the emulated line `gsi` as devices drive it now (for PHYSDEVOP_eoi). */
   gsiLevel(gsi: number): 0 | 1;
   /**

@@ -81,6 +81,14 @@ export class Overlays implements OverlayDirectory {
     return frame === UNMAPPED ? UNMAPPED : frame >>> 0;
   }
 
+  /** Number of the page that appears at `frame`, -1 when none does. */
+  pageAt(frame: number): number {
+    for (let page = 0; page < this.pages; page++) {
+      if (this.frameOf(page) === frame) return page;
+    }
+    return UNMAPPED;
+  }
+
   /**
    * Makes `page` appear at `frame` and nowhere else; a page that was there goes away. False when the frame cannot
    * be covered.
@@ -90,7 +98,7 @@ export class Overlays implements OverlayDirectory {
     this.#lock.acquire();
     try {
       if (this.frameOf(page) === frame) return true;
-      const evicted = this.#pageAt(frame);
+      const evicted = this.pageAt(frame);
       if (evicted !== UNMAPPED) this.#remove(evicted);
       this.#remove(page);
       if (this.#host?.mapOverlay(page, frame as Gfn) !== true) return false;
@@ -117,7 +125,7 @@ export class Overlays implements OverlayDirectory {
   unmapFrame(frame: number): number {
     this.#lock.acquire();
     try {
-      const page = this.#pageAt(frame);
+      const page = this.pageAt(frame);
       if (page !== UNMAPPED) this.#remove(page);
       return page;
     } finally {
@@ -163,13 +171,6 @@ export class Overlays implements OverlayDirectory {
     if (frame === UNMAPPED) return;
     Atomics.store(this.#frames, page, UNMAPPED);
     this.#host?.unmapOverlay(page, frame as Gfn);
-  }
-
-  #pageAt(frame: number): number {
-    for (let page = 0; page < this.pages; page++) {
-      if (this.frameOf(page) === frame) return page;
-    }
-    return UNMAPPED;
   }
 
   #refresh(generation: number): void {

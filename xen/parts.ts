@@ -7,11 +7,13 @@ import type { EventChannels } from "./event-channels.js";
 import type { EventDelivery } from "./event-delivery.js";
 import type { GrantTable } from "./grant-table.js";
 import type { XenHost } from "./host.js";
+import type { MemoryMap } from "./memory-map.js";
 import type { Overlays } from "./overlays.js";
 import type { Pirqs } from "./pirq.js";
 import type { Reservation } from "./reservation.js";
 import type { Runstate } from "./runstate.js";
 import type { XenTimers } from "./timers.js";
+import type { VcpuStates } from "./vcpu-states.js";
 
 export interface XenParts {
   readonly config: XenConfig;
@@ -26,6 +28,8 @@ export interface XenParts {
   readonly timers: XenTimers;
   readonly runstate: Runstate;
   readonly reservation: Reservation;
+  readonly memoryMap: MemoryMap;
+  readonly vcpuStates: VcpuStates;
   /** Takes the layout of shared_info, 32 or 64 bit, from the caller's mode. */
   latchLongMode(longMode: boolean): void;
   /** Makes shared_info appear at `frame`, or nowhere when -1; false when it cannot. */

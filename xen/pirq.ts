@@ -1,10 +1,20 @@
 /**
- * Physical interrupts that the guest takes as event channels: emulated GSIs, mapped by number.
+ * Physical interrupts that the guest takes as event channels: emulated GSIs, mapped by number, and messages of PCI
+ * functions, which name a PIRQ in place of a vector.
  *
  * [PHYSDEV] xen.git xen/include/public/physdev.h
+ * [MSI_PIRQ] linux.git arch/x86/pci/xen.c
  *
  * A GSI that is mapped and bound no longer reaches the IOAPIC; the 8259 hears of it in any case. A level-triggered line
  * raises its channel when it goes up, and again at PHYSDEVOP_eoi while it stays up.
+ *
+ * A message needs no mapping and no EOI: the guest asks for a free number, programs it, and binds it. Guests leave the
+ * function's own mask to us: a vector is unmasked when its PIRQ is bound, and masked when that is let go of, so that what
+ * came in between is not lost. Guests never give numbers back; one that no function holds any more is given out again
+ * when there are no others.
+ *
+ * Lock order: this lock, then those of MSI and MSI-X, which ask back without locks; none of them while one of the port
+ * lock is held.
  */
 import type { SharedArena } from "../shared/arena.js";
 import { Lock } from "../shared/lock.js";
@@ -22,10 +32,12 @@ const UNUSED = -1;
 /** Given out by PHYSDEVOP_get_free_pirq, for a message-signalled interrupt. */
 const ALLOCATED = -2;
 
+export type PirqHost = Pick<XenHost, "gsiLevel" | "messagePirqChanged" | "messagePirqHeld">;
+
 export interface PirqParts {
   readonly arena: SharedArena;
   readonly events: EventChannels;
-  readonly host: Pick<XenHost, "gsiLevel">;
+  readonly host: PirqHost;
   readonly maxPirqs: number;
 }
 
@@ -36,7 +48,7 @@ export interface PirqSnapshot {
 export class Pirqs {
   readonly maxPirqs: number;
   readonly #events: EventChannels;
-  readonly #host: Pick<XenHost, "gsiLevel">;
+  readonly #host: PirqHost;
   readonly #lock: Lock;
   /** Interrupt of each GSI, or UNUSED. */
   readonly #ofGsi: Int32Array<SharedArrayBuffer>;
@@ -44,6 +56,8 @@ export class Pirqs {
   readonly #targets: Int32Array<SharedArrayBuffer>;
   /** Last level seen on each mapped GSI. */
   readonly #levels: Int32Array<SharedArrayBuffer>;
+  /** The last number given out a second time. */
+  readonly #reused: Int32Array<SharedArrayBuffer>;
 
   constructor(parts: PirqParts) {
     this.maxPirqs = parts.maxPirqs;
@@ -53,6 +67,7 @@ export class Pirqs {
     this.#ofGsi = parts.arena.int32(GSI_COUNT);
     this.#targets = parts.arena.int32(parts.maxPirqs);
     this.#levels = parts.arena.int32(GSI_COUNT);
+    this.#reused = parts.arena.int32(1);
   }
 
   /** Nothing is mapped. */
@@ -60,6 +75,7 @@ export class Pirqs {
     this.#ofGsi.fill(UNUSED);
     this.#targets.fill(UNUSED);
     this.#levels.fill(0);
+    this.#reused.fill(0);
   }
 
   /**
@@ -71,6 +87,18 @@ export class Pirqs {
     if (pirq < 0 || this.#events.pirqPort(pirq) === 0) return false;
     if (Atomics.exchange(this.#levels, gsi, level) === 0 && level === 1) this.#events.raisePirq(pirq);
     return true;
+  }
+
+  /** A function sent the message that stands for `pirq`. False when that is no PIRQ for messages. */
+  raiseMessage(pirq: number): boolean {
+    if (!this.#isMessage(pirq)) return false;
+    this.#events.raisePirq(pirq);
+    return true;
+  }
+
+  /** Whether `pirq` is one for messages that the guest has bound to a port. */
+  isMessageBound(pirq: number): boolean {
+    return this.#isMessage(pirq) && this.#events.pirqPort(pirq) !== 0;
   }
 
   /** PHYSDEVOP_map_pirq for a GSI; a negative `pirq` asks for any. The interrupt, or a negative error. */
@@ -93,15 +121,13 @@ export class Pirqs {
     }
   }
 
-  /** PHYSDEVOP_unmap_pirq. */
-  unmap(pirq: number): number {
-    if (pirq < 0 || pirq >= this.maxPirqs) return Errno.EINVAL;
+  /** PHYSDEVOP_unmap_pirq. To Xen, a number that stands for nothing, or is none, has been unmapped already. */
+  unmap(pirq: number): void {
+    if (pirq < 0 || pirq >= this.maxPirqs) return;
     this.#lock.acquire();
     try {
       const target = Atomics.exchange(this.#targets, pirq, UNUSED);
-      if (target === UNUSED) return Errno.EINVAL;
       if (target >= 0) Atomics.store(this.#ofGsi, target, UNUSED);
-      return 0;
     } finally {
       this.#lock.release();
     }
@@ -111,7 +137,8 @@ export class Pirqs {
   allocate(forGsi: boolean): number {
     this.#lock.acquire();
     try {
-      const pirq = this.#findFree(forGsi);
+      const free = this.#findFree(forGsi);
+      const pirq = free === Errno.ENOSPC ? this.#findForgotten() : free;
       if (pirq >= 0) Atomics.store(this.#targets, pirq, ALLOCATED);
       return pirq;
     } finally {
@@ -119,25 +146,39 @@ export class Pirqs {
     }
   }
 
-  /** EVTCHNOP_bind_pirq has bound `pirq`: a line that is up already would never raise it. */
+  /** EVTCHNOP_bind_pirq has bound `pirq`: a line that is up already would never raise it, a message may be masked. */
   bound(pirq: number): void {
+    if (this.#isMessage(pirq)) this.#host.messagePirqChanged(pirq, true);
     const gsi = Atomics.load(this.#targets, pirq);
     if (gsi < 0) return;
     Atomics.store(this.#levels, gsi, this.#host.gsiLevel(gsi));
     this.#raiseIfHigh(pirq, gsi);
   }
 
-  /** PHYSDEVOP_eoi. */
+  /** The guest may have closed the port of `pirq`. */
+  released(pirq: number): void {
+    if (this.#isMessage(pirq) && this.#events.pirqPort(pirq) === 0) this.#host.messagePirqChanged(pirq, false);
+  }
+
+  /** The guest has closed its ports. */
+  releasedAll(): void {
+    for (let pirq = 0; pirq < this.maxPirqs; pirq++) this.released(pirq);
+  }
+
+  /** PHYSDEVOP_eoi, of one that stands for something or is bound to a port. */
   eoi(pirq: number): number {
     if (pirq < 0 || pirq >= this.maxPirqs) return Errno.EINVAL;
     const gsi = Atomics.load(this.#targets, pirq);
+    if (gsi === UNUSED && this.#events.pirqPort(pirq) === 0) return Errno.EINVAL;
     if (gsi >= 0) this.#raiseIfHigh(pirq, gsi);
     return 0;
   }
 
-  /** Whether `pirq` stands for a GSI, which wants PHYSDEVOP_eoi. */
-  isGsi(pirq: number): boolean {
-    return pirq >= 0 && pirq < this.maxPirqs && Atomics.load(this.#targets, pirq) >= 0;
+  /** PHYSDEVOP_irq_status_query: whether `pirq` wants PHYSDEVOP_eoi, as GSIs do; undefined when it stands for nothing. */
+  needsEoi(pirq: number): boolean | undefined {
+    if (!(pirq >= 0 && pirq < this.maxPirqs)) return undefined;
+    const target = Atomics.load(this.#targets, pirq);
+    return target === UNUSED ? undefined : target >= 0;
   }
 
   save(): PirqSnapshot {
@@ -150,6 +191,10 @@ export class Pirqs {
     for (const [pirq, gsi] of state.targets.entries()) {
       if (gsi >= 0) Atomics.store(this.#ofGsi, gsi, pirq);
     }
+  }
+
+  #isMessage(pirq: number): boolean {
+    return pirq >= 0 && pirq < this.maxPirqs && Atomics.load(this.#targets, pirq) === ALLOCATED;
   }
 
   /** Only for level-triggered lines: an edge has been told of once, and stays up for as long as the device likes. */
@@ -167,6 +212,22 @@ export class Pirqs {
     }
     for (let pirq = this.maxPirqs - 1; pirq >= GSI_COUNT; pirq--) {
       if (Atomics.load(this.#targets, pirq) === UNUSED) return pirq;
+    }
+    return Errno.ENOSPC;
+  }
+
+  /**
+   * A number given out for a message that is neither bound nor in a function's registers. The one least lately reused: a
+   * guest programs a number soon after it has got it.
+   */
+  #findForgotten(): number {
+    const last = Math.max(Atomics.load(this.#reused, 0), GSI_COUNT);
+    const count = this.maxPirqs - GSI_COUNT;
+    for (let step = 1; step <= count; step++) {
+      const pirq = GSI_COUNT + ((((last - GSI_COUNT - step) % count) + count) % count);
+      if (!this.#isMessage(pirq) || this.#events.pirqPort(pirq) !== 0 || this.#host.messagePirqHeld(pirq)) continue;
+      Atomics.store(this.#reused, 0, pirq);
+      return pirq;
     }
     return Errno.ENOSPC;
   }

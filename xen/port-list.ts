@@ -1,7 +1,6 @@
 /** The event channels in use, as rows for monitors. */
 import type { EvtchnPort } from "../shared/brand.js";
 import { EvtchnStat } from "./abi/event-channel.js";
-import { MAX_PORTS } from "./abi/shared-info.js";
 import type { EventChannels } from "./event-channels.js";
 import type { EventDelivery } from "./event-delivery.js";
 
@@ -28,7 +27,7 @@ const KINDS: Readonly<Record<number, PortStatus["kind"] | undefined>> = {
 /** Each port by itself is consistent; the guest may change others meanwhile. */
 export function listPorts(events: EventChannels, delivery: EventDelivery): readonly PortStatus[] {
   const rows: PortStatus[] = [];
-  for (let number = 1; number < MAX_PORTS; number++) {
+  for (let number = 1; number < events.end; number++) {
     const port = number as EvtchnPort;
     const kind = KINDS[events.status(port)];
     if (kind === undefined) continue;

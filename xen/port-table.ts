@@ -1,8 +1,9 @@
 /** The event-channel ports of the domain: what each leads to. Words in shared memory, touched under the port lock only. */
 import type { SharedArena } from "../shared/arena.js";
 import type { EvtchnPort } from "../shared/brand.js";
+import { Lock } from "../shared/lock.js";
 import { EvtchnStat } from "./abi/event-channel.js";
-import { MAX_PORTS } from "./abi/shared-info.js";
+import { FIFO_CHANNELS } from "./abi/evtchn-fifo.js";
 
 /** What a port is. */
 export const PortState = {
@@ -51,15 +52,32 @@ export class PortTable {
 
   /** Ports at or above it have never been used since the last {@link clear}: most guests use a few dozen of thousands. */
   readonly #end: Int32Array<SharedArrayBuffer>;
+  /** Ports from 1 to this are in use: where a search for a free one may start. */
+  readonly #used: Int32Array<SharedArrayBuffer>;
+
+  /** The port lock: a leaf, for this table and the bits of events. */
+  readonly lock: Lock;
 
   constructor(arena: SharedArena) {
-    this.#words = arena.int32(MAX_PORTS * STRIDE);
+    this.lock = new Lock(arena.int32(1));
+    this.#words = arena.int32(FIFO_CHANNELS * STRIDE);
     this.#end = arena.int32(1);
+    this.#used = arena.int32(1);
   }
 
   /** No port at or above it is in use. */
   get end(): number {
     return this.#end[0] ?? 0;
+  }
+
+  /** Runs `action` under the port lock. */
+  locked<T>(action: () => T): T {
+    this.lock.acquire();
+    try {
+      return action();
+    } finally {
+      this.lock.release();
+    }
   }
 
   state(port: EvtchnPort): PortState {
@@ -94,6 +112,7 @@ export class PortTable {
   /** Makes `port` what `state` says. Events go to vCPU 0 until told otherwise. */
   set(port: EvtchnPort, state: PortState, value: number, owner = 0): void {
     if (port >= this.end) this.#end[0] = port + 1;
+    if (state === PortState.free && port <= (this.#used[0] ?? 0)) this.#used[0] = port - 1;
     this.#words[port * STRIDE + STATE] = state;
     this.#words[port * STRIDE + VCPU] = 0;
     this.#words[port * STRIDE + VALUE] = value;
@@ -113,24 +132,27 @@ export class PortTable {
 
   /** The lowest free port below `limit`, or 0. */
   findFree(limit: number): EvtchnPort {
-    for (let port = 1; port < limit; port++) {
-      if (this.#words[port * STRIDE + STATE] === PortState.free) return port as EvtchnPort;
-    }
-    return 0 as EvtchnPort;
+    let port = (this.#used[0] ?? 0) + 1;
+    while (port < limit && this.#words[port * STRIDE + STATE] !== PortState.free) port++;
+    if (port >= limit) return 0 as EvtchnPort;
+    this.#used[0] = port - 1;
+    return port as EvtchnPort;
   }
 
   clear(): void {
     this.#words.fill(0, 0, this.end * STRIDE);
     this.#end[0] = 0;
+    this.#used[0] = 0;
   }
 
   save(): readonly number[] {
-    return Array.from(this.#words);
+    return Array.from(this.#words.subarray(0, this.end * STRIDE));
   }
 
   restore(words: readonly number[]): void {
+    this.clear();
     this.#words.set(words);
-    this.#end[0] = MAX_PORTS;
-    for (let port = 0; port < MAX_PORTS; port++) this.setRoute(port as EvtchnPort, 0);
+    this.#end[0] = words.length / STRIDE;
+    for (let port = 0; port < this.end; port++) this.setRoute(port as EvtchnPort, 0);
   }
 }

@@ -3,12 +3,10 @@
  *
  * [MEMORY] xen.git xen/include/public/memory.h (XENMEM_decrease_reservation, XENMEM_populate_physmap)
  *
- * A frame that was given up loses its contents: it reads as zeros when it is taken back. Not modelled: a fault on access
- * in between; the frame stays RAM, as the guest's page tables must not reach it any more.
+ * A frame that was given up loses its contents, and the host gets its memory: it reads as zeros. Not modelled: a fault on
+ * access in between; the frame stays RAM, as the guest's page tables must not reach it any more.
  */
 import type { SharedArena } from "../shared/arena.js";
-import { PAGE_SIZE } from "../shared/brand.js";
-import type { GuestMemory } from "../shared/memory.js";
 import { ramFrames } from "./domain-config.js";
 import type { FrameRun } from "./domain-config.js";
 
@@ -18,7 +16,6 @@ export interface ReservationSnapshot {
 
 export class Reservation {
   readonly #ram: readonly FrameRun[];
-  readonly #memory: GuestMemory;
   /** One bit per RAM frame, set while the guest does not hold it. */
   readonly #released: Int32Array<SharedArrayBuffer>;
   /** Number of bits set. */
@@ -28,9 +25,8 @@ export class Reservation {
   /** Highest RAM frame. */
   readonly highest: number;
 
-  constructor(arena: SharedArena, memory: GuestMemory, ram: readonly FrameRun[]) {
+  constructor(arena: SharedArena, ram: readonly FrameRun[]) {
     this.#ram = ram;
-    this.#memory = memory;
     this.maximum = ramFrames({ ram });
     this.highest = ram.reduce((top, run) => Math.max(top, run.first + run.count - 1), 0);
     this.#released = arena.int32((this.maximum >>> 5) + 1);
@@ -53,7 +49,13 @@ export class Reservation {
     return this.#index(frame) >= 0;
   }
 
-  /** Takes `frame` from the guest; false when it does not hold it. */
+  /** Whether `frame` is RAM that the guest holds. */
+  holds(frame: number): boolean {
+    const index = this.#index(frame);
+    return index >= 0 && (Atomics.load(this.#released, index >>> 5) & (1 << (index & 31))) === 0;
+  }
+
+  /** Takes `frame` from the guest; false when it does not hold it. The caller discards its contents. */
   release(frame: number): boolean {
     const index = this.#index(frame);
     if (index < 0) return false;
@@ -63,14 +65,14 @@ export class Reservation {
     return true;
   }
 
-  /** Gives `frame` back, zeroed; false when the guest holds it, or it is not RAM. */
+  /** Gives `frame` back; false when the guest holds it, or it is not RAM. */
   populate(frame: number): boolean {
     const index = this.#index(frame);
     if (index < 0) return false;
     const bit = 1 << (index & 31);
     if ((Atomics.and(this.#released, index >>> 5, ~bit) & bit) === 0) return false;
     Atomics.sub(this.#count, 0, 1);
-    return this.#memory.fill(frame * PAGE_SIZE, PAGE_SIZE, 0);
+    return true;
   }
 
   save(): ReservationSnapshot {

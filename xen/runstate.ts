@@ -3,8 +3,9 @@
  *
  * [VCPU] xen.git xen/include/public/vcpu.h (struct vcpu_runstate_info)
  *
- * KVM fills the areas on the kernel transport, with steal time that only it knows. On the userspace transport a vCPU runs
- * but for its waits in SCHEDOP_poll and SCHEDOP_block: time spent halted or waiting for a host CPU counts as running.
+ * KVM fills the areas where it has RUNSTATE, with steal time that only it knows; it takes a vCPU as running while that waits
+ * in a SCHEDOP_poll or SCHEDOP_block of ours. Without, a vCPU runs but for those waits: time spent halted or waiting for a
+ * host CPU counts as running.
  * At any moment the four times, with the current state's share up to now, add up to the time since the start.
  */
 import type { SharedArena } from "../shared/arena.js";
@@ -18,10 +19,12 @@ import type { DomainState } from "./domain.js";
 import { VcpuRequest } from "./host.js";
 import type { XenHost } from "./host.js";
 import type { Overlays } from "./overlays.js";
+import type { VcpuStates } from "./vcpu-states.js";
 
 export interface RunstateParts {
   readonly arena: SharedArena;
   readonly domain: DomainState;
+  readonly vcpuStates: Pick<VcpuStates, "isUp">;
   readonly memory: GuestMemory;
   readonly overlays: Overlays;
   readonly host: XenHost;
@@ -48,6 +51,7 @@ export interface RunstateSnapshot {
 
 export class Runstate {
   readonly #domain: DomainState;
+  readonly #vcpuStates: Pick<VcpuStates, "isUp">;
   readonly #memory: GuestMemory;
   readonly #overlays: Overlays;
   readonly #host: XenHost;
@@ -60,6 +64,7 @@ export class Runstate {
 
   constructor(parts: RunstateParts) {
     this.#domain = parts.domain;
+    this.#vcpuStates = parts.vcpuStates;
     this.#memory = parts.memory;
     this.#overlays = parts.overlays;
     this.#host = parts.host;
@@ -67,12 +72,12 @@ export class Runstate {
     this.#fields = parts.arena.float64(parts.domain.vcpus * STRIDE);
   }
 
-  /** vCPU 0 runs, the others are offline until they show themselves; nobody has an area. */
+  /** vCPUs that are up run, the others are offline; nobody has an area. */
   reset(): void {
     const now = this.#host.systemTimeNs();
     this.#fields.fill(0);
     for (let vcpu = 0; vcpu < this.#domain.vcpus; vcpu++) {
-      this.#set(vcpu, STATE, vcpu === 0 ? RunstateKind.running : RunstateKind.offline);
+      this.#set(vcpu, STATE, this.#vcpuStates.isUp(vcpu as VcpuId) ? RunstateKind.running : RunstateKind.offline);
       this.#set(vcpu, ENTRY, now);
       this.#set(vcpu, AREA, NOWHERE);
       this.#set(vcpu, AREA_REST, NOWHERE);
@@ -117,7 +122,7 @@ export class Runstate {
     } finally {
       this.#lock.release();
     }
-    if (this.#host.kernel !== undefined) this.#host.request(vcpu, VcpuRequest.syncXen);
+    if (this.#host.kernel?.keepsRunstate === true) this.#host.request(vcpu, VcpuRequest.syncXen);
   }
 
   /** Area that KVM may keep: one run of guest-physical addresses. -1 when there is none, or it jumps. */
@@ -153,7 +158,7 @@ export class Runstate {
   #writeArea(vcpu: VcpuId): void {
     const at = this.#get(vcpu, AREA);
     if (at === NOWHERE) return;
-    if (this.#host.kernel !== undefined && this.areaGpa(vcpu) !== NOWHERE) return;
+    if (this.#host.kernel?.keepsRunstate === true && this.areaGpa(vcpu) !== NOWHERE) return;
     const struct = this.#domain.longMode ? runstateInfo.wide : runstateInfo.compat;
     this.#fill(vcpu, this.#domain.longMode ? this.#wide : this.#compat, false);
     if (this.#domain.runstateUpdateFlag) {

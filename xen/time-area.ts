@@ -40,3 +40,21 @@ export function copyTimeArea(parts: TimeAreaParts, vcpu: VcpuId): void {
   }
   area.view.setUint32(to, ((version | 1) + 1) >>> 0, true);
 }
+
+/**
+ * After a pause that the guest's clock is not to show: the host writes the time of `vcpu` anew only as that goes on, when
+ * the copy has been made. `ns` is how far the clock is set back.
+ */
+export function moveTimeBack(parts: TimeAreaParts, vcpu: VcpuId, ns: number): void {
+  const info = parts.domain.vcpuInfo(vcpu);
+  if (info === undefined) return;
+  const at = parts.domain.vcpuInfoOffset + VCPU_INFO_TIME;
+  const version = info.view.getUint32(at, true);
+  // Nobody has written it yet.
+  if (version === 0) return;
+  info.view.setUint32(at, (version | 1) >>> 0, true);
+  const systemTime = at + vcpuTimeInfo.offsets.systemTime;
+  info.view.setBigUint64(systemTime, info.view.getBigUint64(systemTime, true) - BigInt(ns), true);
+  info.view.setUint32(at, ((version | 1) + 1) >>> 0, true);
+  copyTimeArea(parts, vcpu);
+}

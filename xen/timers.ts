@@ -5,15 +5,20 @@
  * [VCPU] xen.git xen/include/public/vcpu.h; [SCHED] sched.h (SCHEDOP_watchdog)
  *
  * The host is asked for one wake-up per vCPU, the earliest; it answers by `expire()`. Arming happens under the vCPU's timer
- * lock, so that the host's last word is ours. Where KVM runs singleshot timers, it takes those hypercalls before us.
+ * lock, so that the host's last word is ours. Where KVM runs singleshot timers, it takes those hypercalls before us; but
+ * one that waits over a pause is ours, and so are those that are set in its place, until none waits.
  */
 import type { SharedArena } from "../shared/arena.js";
 import type { VcpuId } from "../shared/brand.js";
 import { Lock } from "../shared/lock.js";
 import { Errno } from "./abi/errno.js";
+import { Shutdown } from "./abi/sched.js";
 import { Virq } from "./abi/xen.js";
+import type { DomainState } from "./domain.js";
 import type { EventChannels } from "./event-channels.js";
+import { VcpuRequest } from "./host.js";
 import type { XenHost } from "./host.js";
+import { shutDown } from "./shutdown.js";
 
 const NEVER = Infinity;
 
@@ -45,6 +50,7 @@ export interface TimerSnapshot {
 }
 
 export class XenTimers {
+  readonly #domain: DomainState;
   readonly #events: EventChannels;
   readonly #host: XenHost;
   readonly #vcpus: number;
@@ -53,7 +59,9 @@ export class XenTimers {
   /** Deadlines of the watchdogs; vCPU 0's timer lock and wake-up serve them. */
   readonly #watchdogs: Float64Array<SharedArrayBuffer>;
 
-  constructor(arena: SharedArena, events: EventChannels, host: XenHost, vcpus: number) {
+  constructor(arena: SharedArena, domain: DomainState, events: EventChannels, host: XenHost) {
+    const { vcpus } = domain;
+    this.#domain = domain;
     this.#events = events;
     this.#host = host;
     this.#vcpus = vcpus;
@@ -90,12 +98,18 @@ export class XenTimers {
     this.#setSingleshot(vcpu, deadlineNs >= 2 ** 63 ? now : deadlineNs, now);
   }
 
+  /** Whether a singleshot timer of ours waits: KVM's own must not be set beside it. */
+  singleshotWaits(vcpu: VcpuId): boolean {
+    return this.#get(vcpu, SINGLESHOT) !== NEVER;
+  }
+
   stopSingleshot(vcpu: VcpuId): void {
     const lock = this.#lockOf(vcpu);
     lock.acquire();
     this.#set(vcpu, SINGLESHOT, NEVER);
     this.#arm(vcpu);
     lock.release();
+    this.#singleshotEnded(vcpu);
   }
 
   /** VCPUOP_set_periodic_timer. */
@@ -144,12 +158,10 @@ export class XenTimers {
   expire(vcpu: VcpuId, nowNs: number): void {
     const lock = this.#lockOf(vcpu);
     lock.acquire();
-    let due = false;
     let bitten = false;
-    if (this.#get(vcpu, SINGLESHOT) <= nowNs) {
-      this.#set(vcpu, SINGLESHOT, NEVER);
-      due = true;
-    }
+    const ended = this.#get(vcpu, SINGLESHOT) <= nowNs;
+    let due = ended;
+    if (ended) this.#set(vcpu, SINGLESHOT, NEVER);
     const periodic = this.#get(vcpu, PERIODIC);
     if (periodic <= nowNs) {
       // Ticks that were missed are not made up for, but the beat is kept.
@@ -166,8 +178,9 @@ export class XenTimers {
     }
     this.#arm(vcpu);
     lock.release();
+    if (ended) this.#singleshotEnded(vcpu);
     if (due) this.#events.raiseVirq(vcpu, Virq.timer);
-    if (bitten) this.#host.shutdown(vcpu, "watchdog");
+    if (bitten) shutDown({ domain: this.#domain, host: this.#host }, vcpu, Shutdown.watchdog);
   }
 
   save(): TimerSnapshot {
@@ -201,7 +214,14 @@ export class XenTimers {
     this.#set(vcpu, SINGLESHOT, past ? NEVER : deadlineNs);
     this.#arm(vcpu);
     lock.release();
-    if (past) this.#events.raiseVirq(vcpu, Virq.timer);
+    if (!past) return;
+    this.#singleshotEnded(vcpu);
+    this.#events.raiseVirq(vcpu, Virq.timer);
+  }
+
+  /** KVM, where it runs these timers, has the next one: it was ours since a pause. */
+  #singleshotEnded(vcpu: VcpuId): void {
+    if (this.#events.kernelTimerPort(vcpu) !== 0) this.#host.request(vcpu, VcpuRequest.syncXen);
   }
 
   #arm(vcpu: number): void {

@@ -22,13 +22,17 @@ import { EventChannels } from "./event-channels.js";
 import type { EventChannelSnapshot } from "./event-channels.js";
 import { EventDelivery } from "./event-delivery.js";
 import type { DeliverySnapshot } from "./event-delivery.js";
+import { FifoEvents } from "./fifo-events.js";
 import { GrantTable } from "./grant-table.js";
 import type { GrantSnapshot } from "./grant-table.js";
 import { BackendOwner, VcpuRequest } from "./host.js";
 import type { XenHost } from "./host.js";
 import { HypercallCall } from "./hypercalls/call.js";
 import type { HypercallFrame } from "./hypercalls/call.js";
+import { HypercallRewrite } from "./hypercall-rewrite.js";
 import { HypercallTable } from "./hypercalls/table.js";
+import { MemoryMap } from "./memory-map.js";
+import type { MemoryMapSnapshot } from "./memory-map.js";
 import type { Overlays, OverlaySnapshot } from "./overlays.js";
 import type { XenParts } from "./parts.js";
 import { Pirqs } from "./pirq.js";
@@ -37,9 +41,11 @@ import { Reservation } from "./reservation.js";
 import type { ReservationSnapshot } from "./reservation.js";
 import { Runstate } from "./runstate.js";
 import type { RunstateSnapshot } from "./runstate.js";
-import { copyTimeArea } from "./time-area.js";
+import { copyTimeArea, moveTimeBack } from "./time-area.js";
 import { XenTimers } from "./timers.js";
 import type { TimerSnapshot } from "./timers.js";
+import { VcpuStates } from "./vcpu-states.js";
+import type { VcpuStatesSnapshot } from "./vcpu-states.js";
 import { writeWallclock } from "./wallclock.js";
 
 export interface XenDomainParts {
@@ -64,6 +70,8 @@ export interface XenSnapshot {
   readonly timers: TimerSnapshot;
   readonly runstate: RunstateSnapshot;
   readonly reservation: ReservationSnapshot;
+  readonly memoryMap: MemoryMapSnapshot;
+  readonly vcpuStates: VcpuStatesSnapshot;
   readonly storePort: number;
   readonly consolePort: number;
 }
@@ -87,6 +95,9 @@ export class XenDomain implements XenParts {
   readonly timers: XenTimers;
   readonly runstate: Runstate;
   readonly reservation: Reservation;
+  readonly memoryMap: MemoryMap;
+  readonly vcpuStates: VcpuStates;
+  readonly rewrite: HypercallRewrite;
   readonly #words: Int32Array<SharedArrayBuffer>;
   readonly #table: HypercallTable;
   readonly #call = new HypercallCall();
@@ -101,44 +112,40 @@ export class XenDomain implements XenParts {
     overlays.connect(host);
     this.#words = arena.int32(2);
     this.domain = new DomainState({ arena, memory, overlays, vcpus });
-    this.delivery = new EventDelivery(arena, this.domain, host);
+    const fifo = new FifoEvents(arena, memory, vcpus);
+    this.delivery = new EventDelivery(arena, this.domain, fifo, host);
     this.events = new EventChannels({
       arena,
       domain: this.domain,
       delivery: this.delivery,
+      fifo,
       host,
       domid: config.domid,
       maxPirqs,
     });
     this.pirqs = new Pirqs({ arena, events: this.events, host, maxPirqs });
     this.grants = new GrantTable({ arena, memory, overlays, maxFrames: config.maxGrantFrames });
-    this.timers = new XenTimers(arena, this.events, host, vcpus);
-    this.runstate = new Runstate({ arena, domain: this.domain, memory, overlays, host });
-    this.reservation = new Reservation(arena, memory, config.ram);
+    this.timers = new XenTimers(arena, this.domain, this.events, host);
+    this.vcpuStates = new VcpuStates(arena, vcpus);
+    this.runstate = new Runstate({ arena, domain: this.domain, vcpuStates: this.vcpuStates, memory, overlays, host });
+    this.reservation = new Reservation(arena, config.ram);
+    this.memoryMap = new MemoryMap(arena, config.memoryMap);
+    this.rewrite = new HypercallRewrite(arena, memory);
     this.#table = new HypercallTable(this, parts.trace);
   }
 
   /** A new domain: at the machine's start and reset. vCPUs and back ends are at rest; one thread calls. */
   reset(): void {
-    this.softReset();
+    this.vcpuStates.reset();
+    this.#clear();
     this.reservation.reset();
+    this.rewrite.reset();
   }
 
-  /** SHUTDOWN_soft_reset: all that the guest set up with us goes, its memory stays. As {@link reset} otherwise. */
+  /** SHUTDOWN_soft_reset: all that the guest set up with us goes, its memory and vCPUs stay. As {@link reset} otherwise. */
   softReset(): void {
-    this.host.kernel?.setSharedInfo(undefined);
-    this.events.clear();
-    this.delivery.reset();
-    this.overlays.reset();
-    this.domain.reset();
-    this.pirqs.reset();
-    this.timers.reset();
-    this.runstate.reset();
-    this.grants.reset({ console: this.config.console ? CONSOLE_GFN : undefined, xenstore: XENSTORE_GFN });
-    this.host.kernel?.setLongMode(true);
-    if (this.host.kernel === undefined) this.#writeWallclock();
-    this.#retellAll();
-    this.#buildDomain();
+    this.vcpuStates.noteSoftReset();
+    this.#clear();
   }
 
   /** The store's and the console's event channel, 0 where there is none. */
@@ -154,34 +161,38 @@ export class XenDomain implements XenParts {
   hypercall(frame: HypercallFrame, vm: VirtualMemory): void {
     if (frame.cpl > 0) {
       frame.result = Errno.EPERM;
+      frame.again = false;
       return;
     }
-    if (!this.domain.isUp(frame.vcpu)) {
-      this.domain.noteRunning(frame.vcpu);
-      this.runstate.change(frame.vcpu, RunstateKind.running);
-    }
-    // KVM latches by itself when the guest writes the hypercall page.
-    const { kernel } = this.host;
-    if (kernel !== undefined && frame.longMode !== this.domain.longMode) this.#adoptLongMode(kernel.longMode());
+    if (!this.vcpuStates.isUp(frame.vcpu)) this.vcpuStarted(frame.vcpu);
     vm.begin();
     this.#call.start(frame, vm);
     frame.result = this.#table.dispatch(this.#call);
+    const { again } = this.#call;
+    frame.again = again > 0;
+    for (let i = 0; i < again; i++) frame.set(i, this.#call.hi(i), this.#call.lo(i));
   }
 
-  /** Userspace transport: the guest wrote the hypercall MSR in this mode. */
+  /** `vcpu` has been seen to run. */
+  vcpuStarted(vcpu: VcpuId): void {
+    if (this.vcpuStates.noteStarted(vcpu)) this.runstate.change(vcpu, RunstateKind.running);
+  }
+
+  /** The guest wrote the hypercall MSR, or set its callback, in this mode. */
   latchLongMode(longMode: boolean): void {
     if (longMode === this.domain.longMode) return;
     this.host.kernel?.setLongMode(longMode);
-    this.#adoptLongMode(longMode);
+    this.domain.longMode = longMode;
     if (this.host.kernel === undefined) this.#writeWallclock();
   }
 
   mapSharedInfo(frame: number): boolean {
-    this.host.kernel?.setSharedInfo(undefined);
+    const follows = this.host.kernel?.findsSharedInfo === true;
+    if (!follows) this.host.kernel?.setSharedInfo(undefined);
     let mapped = true;
     if (frame === NOWHERE) this.overlays.unmap(SHARED_INFO_PAGE);
     else mapped = this.overlays.map(SHARED_INFO_PAGE, frame);
-    this.#tellSharedInfo();
+    if (!follows) this.#tellSharedInfo();
     this.#retellAll();
     return mapped;
   }
@@ -194,6 +205,11 @@ export class XenDomain implements XenParts {
   /** Guest-physical address of vcpu_info, as KVM wants it; -1 for none. */
   vcpuInfoGpa(vcpu: VcpuId): number {
     return this.domain.vcpuInfoGpa(vcpu);
+  }
+
+  /** Where in our page of shared_info the vcpu_info of `vcpu` lies, in bytes; -1 when it lies elsewhere. */
+  vcpuInfoInPage(vcpu: VcpuId): number {
+    return this.domain.vcpuInfoInPage(vcpu);
   }
 
   /** Guest-physical address of the registered time area, -1 for none. */
@@ -213,12 +229,23 @@ export class XenDomain implements XenParts {
 
   /** VIRQ_TIMER's port, for KVM to raise; 0 when it must leave timers to us. */
   kernelTimerPort(vcpu: VcpuId): number {
-    return this.events.kernelTimerPort(vcpu);
+    return this.timers.singleshotWaits(vcpu) ? 0 : this.events.kernelTimerPort(vcpu);
   }
 
-  /** Userspace transport: the host has written the times in vcpu_info anew (after a pause, say). */
+  /** Userspace transport: the host has written the time in vcpu_info anew. */
   refreshTimeArea(vcpu: VcpuId): void {
     copyTimeArea(this, vcpu);
+  }
+
+  /** Userspace transport: the host is about to, after a pause by whose `ns` the guest's clock is set back. */
+  moveTimeBack(vcpu: VcpuId, ns: number): void {
+    moveTimeBack(this, vcpu, ns);
+  }
+
+  /** After a pause the guest's clock has gone on from where it stood; the time of day has not stood. */
+  renewWallclock(): void {
+    if (this.host.kernel === undefined) this.#writeWallclock();
+    else this.#tellSharedInfo();
   }
 
   save(): XenSnapshot {
@@ -233,6 +260,8 @@ export class XenDomain implements XenParts {
       timers: this.timers.save(),
       runstate: this.runstate.save(),
       reservation: this.reservation.save(),
+      memoryMap: this.memoryMap.save(),
+      vcpuStates: this.vcpuStates.save(),
       storePort: this.storePort,
       consolePort: this.consolePort,
     };
@@ -247,6 +276,8 @@ export class XenDomain implements XenParts {
     this.#tellSharedInfo();
     this.grants.restore(state.grants);
     this.reservation.restore(state.reservation);
+    this.memoryMap.restore(state.memoryMap);
+    this.vcpuStates.restore(state.vcpuStates);
     this.runstate.restore(state.runstate);
     this.pirqs.restore(state.pirqs);
     Atomics.store(this.#words, STORE_PORT, state.storePort);
@@ -256,6 +287,26 @@ export class XenDomain implements XenParts {
     this.delivery.restore(state.delivery);
     this.events.refreshRoutes();
     this.timers.restore(state.timers);
+  }
+
+  /** Takes away all that the guest set up with us. */
+  #clear(): void {
+    this.host.kernel?.setSharedInfo(undefined);
+    this.events.clear();
+    this.delivery.reset();
+    this.overlays.reset();
+    this.domain.reset();
+    this.pirqs.reset();
+    this.timers.reset();
+    this.runstate.reset();
+    this.memoryMap.reset();
+    this.grants.reset({ console: this.config.console ? CONSOLE_GFN : undefined, xenstore: XENSTORE_GFN });
+    this.host.kernel?.setLongMode(true);
+    this.host.kernel?.setRunstateUpdateFlag(false);
+    this.#tellSharedInfo();
+    if (this.host.kernel === undefined) this.#writeWallclock();
+    this.#retellAll();
+    this.#buildDomain();
   }
 
   /** What the domain builder does: the store's and the console's channel and pages, told by HVM parameters. */
@@ -272,17 +323,15 @@ export class XenDomain implements XenParts {
     this.domain.setParam(HvmParam.CONSOLE_EVTCHN, 0, port);
   }
 
-  #adoptLongMode(longMode: boolean): void {
-    this.domain.longMode = longMode;
-  }
-
   #writeWallclock(): void {
     writeWallclock(this.domain.sharedInfo, this.domain.layout, this.host);
   }
 
   #tellSharedInfo(): void {
+    const { kernel } = this.host;
     const frame = this.overlays.frameOf(SHARED_INFO_PAGE);
-    this.host.kernel?.setSharedInfo(frame < 0 ? undefined : (frame as Gfn));
+    if (kernel?.findsSharedInfo === true) kernel.setSharedInfo("page");
+    else kernel?.setSharedInfo(frame < 0 ? undefined : (frame as Gfn));
   }
 
   #retellAll(): void {

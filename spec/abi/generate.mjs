@@ -12,34 +12,36 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CONSTANTS, HEADERS, STRUCTS } from "./wanted.mjs";
 
-/** One symbol of the assembly per number. */
-function source(width) {
+/** One symbol of the assembly per number; of what headers declare for all, or for tools alone. */
+function source(width, forTools) {
   const lines = ["#include <stdint.h>", "#include <stddef.h>", ...HEADERS.map((header) => `#include <xen/${header}>`)];
-  for (const [name, { type, fields, compat }] of Object.entries(STRUCTS)) {
+  for (const [name, { type, fields, compat, tools = false }] of Object.entries(STRUCTS)) {
+    if (tools !== forTools) continue;
     const c = width === 32 && compat !== undefined ? compat : type;
     lines.push(`const unsigned size__${name} = sizeof(${c});`);
     for (const [ours, theirs] of Object.entries(fields)) {
       lines.push(`const unsigned field__${name}__${ours} = offsetof(${c}, ${theirs});`);
     }
   }
-  if (width === 64) {
+  if (width === 64 && !forTools) {
     for (const name of CONSTANTS) lines.push(`const unsigned constant__${name} = (unsigned)(${name});`);
   }
   return lines.join("\n");
 }
 
 /** `name: .long n` pairs of the assembly; zeros are in .zero. */
-function compile(width) {
+function compile(width, forTools) {
   const folder = mkdtempSync(join(tmpdir(), "xen-abi-"));
   try {
     const input = join(folder, "abi.c");
     const output = join(folder, "abi.s");
-    writeFileSync(input, source(width));
+    writeFileSync(input, source(width, forTools));
     // stdint.h of a 64-bit system wants stubs-32.h only for the C library's parts.
     execFileSync("gcc", [
       `-m${width}`,
       "-ffreestanding",
       "-D__XEN_INTERFACE_VERSION__=0x00040a00",
+      ...(forTools ? ["-D__XEN_TOOLS__"] : []),
       "-S",
       "-o",
       output,
@@ -55,8 +57,8 @@ function compile(width) {
   }
 }
 
-const wide = compile(64);
-const compat = compile(32);
+const wide = new Map([...compile(64, false), ...compile(64, true)]);
+const compat = new Map([...compile(32, false), ...compile(32, true)]);
 
 function layout(numbers, name, fields) {
   const offsets = Object.keys(fields).map((field) => [field, numbers.get(`field__${name}__${field}`)]);

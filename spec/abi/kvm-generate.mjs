@@ -47,6 +47,9 @@ const STRUCTS = {
       exceptionPayload: "exception_payload",
     },
   ],
+  kvmFpu: ["struct kvm_fpu", same("fcw mxcsr")],
+  kvmDebugregs: ["struct kvm_debugregs", same("db dr6 dr7")],
+  kvmXcrs: ["struct kvm_xcrs", { nrXcrs: "nr_xcrs", flags: "flags", xcr: "xcrs[0].xcr", value: "xcrs[0].value" }],
   kvmUserspaceMemoryRegion: [
     "struct kvm_userspace_memory_region",
     {
@@ -57,6 +60,7 @@ const STRUCTS = {
       userspaceAddr: "userspace_addr",
     },
   ],
+  kvmIoeventfd: ["struct kvm_ioeventfd", same("datamatch addr len fd flags pad")],
   kvmMsi: ["struct kvm_msi", { addressLo: "address_lo", addressHi: "address_hi", ...same("data flags devid") }],
   kvmEnableCap: [
     "struct kvm_enable_cap",
@@ -141,6 +145,9 @@ const STRUCTS = {
       xenResult: "xen.u.hcall.result",
       xenParams: "xen.u.hcall.params",
       failEntryReason: "fail_entry.hardware_entry_failure_reason",
+      systemEventType: "system_event.type",
+      hypervType: "hyperv.type",
+      hypervResult: "hyperv.u.hcall.result",
       internalSuberror: "internal.suberror",
       internalNdata: "internal.ndata",
       internalData: "internal.data",
@@ -158,10 +165,11 @@ const REQUESTS = {
   ...Object.fromEntries(
     (
       "GET_API_VERSION CREATE_VM CHECK_EXTENSION GET_VCPU_MMAP_SIZE GET_SUPPORTED_CPUID CREATE_VCPU " +
-      "SET_USER_MEMORY_REGION SET_TSS_ADDR SET_IDENTITY_MAP_ADDR SET_GSI_ROUTING XEN_HVM_CONFIG SET_CLOCK GET_CLOCK " +
+      "SET_USER_MEMORY_REGION SET_TSS_ADDR SET_IDENTITY_MAP_ADDR SET_GSI_ROUTING IOEVENTFD XEN_HVM_CONFIG SET_CLOCK GET_CLOCK " +
       "RUN GET_REGS SET_REGS GET_SREGS SET_SREGS INTERRUPT GET_MSRS SET_MSRS SET_SIGNAL_MASK GET_LAPIC SET_LAPIC " +
       "SET_CPUID2 GET_MP_STATE SET_MP_STATE GET_VCPU_EVENTS SET_VCPU_EVENTS ENABLE_CAP GET_TSC_KHZ SIGNAL_MSI " +
-      "X86_SET_MSR_FILTER XEN_HVM_GET_ATTR XEN_HVM_SET_ATTR XEN_VCPU_GET_ATTR XEN_VCPU_SET_ATTR XEN_HVM_EVTCHN_SEND"
+      "SET_FPU SET_DEBUGREGS SET_XCRS " +
+      "GET_SUPPORTED_HV_CPUID X86_SET_MSR_FILTER XEN_HVM_SET_ATTR XEN_VCPU_GET_ATTR XEN_VCPU_SET_ATTR XEN_HVM_EVTCHN_SEND"
     )
       .split(" ")
       .map((name) => [name, `KVM_${name}`]),
@@ -169,7 +177,7 @@ const REQUESTS = {
 };
 
 const CAPABILITIES =
-  "USER_MEMORY XEN_HVM ADJUST_CLOCK VCPU_EVENTS SYNC_REGS SIGNAL_MSI SPLIT_IRQCHIP X2APIC_API IMMEDIATE_EXIT " +
+  "USER_MEMORY XEN_HVM ADJUST_CLOCK VCPU_EVENTS SYNC_REGS SIGNAL_MSI READONLY_MEM SPLIT_IRQCHIP HYPERV_SYNIC2 HYPERV_CPUID SYS_HYPERV_CPUID X2APIC_API IMMEDIATE_EXIT " +
   "X86_USER_SPACE_MSR X86_MSR_FILTER MAX_VCPUS GET_TSC_KHZ TSC_DEADLINE_TIMER";
 
 const EXITS = {
@@ -188,6 +196,7 @@ const EXITS = {
   internalError: "INTERNAL_ERROR",
   systemEvent: "SYSTEM_EVENT",
   ioapicEoi: "IOAPIC_EOI",
+  hyperv: "HYPERV",
   rdmsr: "X86_RDMSR",
   wrmsr: "X86_WRMSR",
   xen: "XEN",
@@ -195,14 +204,21 @@ const EXITS = {
 
 /** Other numbers, by their C names. */
 const CONSTANTS = [
+  "KVM_IOEVENTFD_FLAG_DEASSIGN",
+  "KVM_EXIT_HYPERV_HCALL",
+  "KVM_SYSTEM_EVENT_RESET",
+  "KVM_SYSTEM_EVENT_CRASH",
   "KVM_API_VERSION",
   "KVM_CPUID_FLAG_SIGNIFCANT_INDEX",
   "KVM_IRQ_ROUTING_MSI",
   "KVM_IRQ_ROUTING_XEN_EVTCHN_PRIO_2LEVEL",
+  "KVM_MEM_READONLY",
   "KVM_MSR_FILTER_READ",
   "KVM_MSR_FILTER_WRITE",
   "KVM_MSR_EXIT_REASON_FILTER",
   "KVM_SYNC_X86_REGS",
+  "KVM_VCPUEVENT_VALID_NMI_PENDING",
+  "KVM_VCPUEVENT_VALID_SHADOW",
   "KVM_SYNC_X86_SREGS",
   "KVM_SYNC_X86_EVENTS",
   "KVM_XEN_HVM_CONFIG_HYPERCALL_MSR",

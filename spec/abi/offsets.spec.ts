@@ -2,8 +2,10 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import * as event from "../../xen/abi/event-channel.js";
+import * as fifo from "../../xen/abi/evtchn-fifo.js";
 import * as grant from "../../xen/abi/grant-table.js";
 import * as hvm from "../../xen/abi/hvm.js";
+import * as hvmVcpu from "../../xen/abi/hvm-vcpu.js";
 import * as memory from "../../xen/abi/memory.js";
 import { multicallEntry } from "../../xen/abi/multicall.js";
 import * as physdev from "../../xen/abi/physdev.js";
@@ -29,9 +31,15 @@ const reference = JSON.parse(readFileSync(new URL("spec/abi/offsets.json", root)
 const OURS: Readonly<Record<string, { readonly wide: Layout; readonly compat: Layout } | Layout>> = {
   ...pick(event, ["allocUnbound", "bindInterdomain", "bindVirq", "bindPirq", "bindIpi", "portArgument"]),
   ...pick(event, ["evtchnStatus", "bindVcpu", "evtchnReset"]),
+  ...pick(fifo, ["initControl", "expandArray", "setPriority"]),
+  ...pick(grant, ["gnttabMapGrantRef", "gnttabUnmapGrantRef", "gnttabCopy", "gnttabGetStatusFrames"]),
+  ...pick(grant, ["gnttabSwapGrantRef"]),
   ...pick(grant, ["gnttabSetupTable", "gnttabQuerySize", "gnttabSetVersion", "gnttabGetVersion", "grantEntryV1"]),
   ...pick(hvm, ["hvmParam", "evtchnUpcallVector", "hvmGetTime", "hvmGetMemType"]),
+  ...pick(hvm, ["hvmPagetableDying", "hvmXentrace"]),
+  ...pick(hvmVcpu, ["vcpuHvmContext", "vcpuHvmX86_32", "vcpuHvmX86_64"]),
   ...pick(memory, ["addToPhysmap", "addToPhysmapBatch", "removeFromPhysmap", "memoryReservation", "memoryMap"]),
+  ...pick(memory, ["foreignMemoryMap", "podTarget", "memAccessOp", "vnumaTopologyInfo", "reservedDeviceMemoryMap"]),
   ...pick(memory, ["memoryDomain"]),
   ...pick(physdev, ["physdevEoi", "irqStatusQuery", "mapPirq", "unmapPirq", "getFreePirq"]),
   ...pick(sched, ["schedShutdown", "schedPoll", "schedRemoteShutdown", "schedWatchdog"]),

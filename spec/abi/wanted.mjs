@@ -11,10 +11,14 @@ export const HEADERS = [
   "sched.h",
   "physdev.h",
   "hvm/hvm_op.h",
+  "hvm/hvm_vcpu.h",
   "hvm/params.h",
 ];
 
-/** `fields` of a struct whose names differ only in case and halves: pointers and opaque 64-bit fields by their low half. */
+/**
+ * `fields` of a struct whose names differ only in case and halves: pointers and opaque 64-bit fields by their low half.
+ * `tools`: a header declares it for tools alone, though any guest may ask.
+ */
 export const STRUCTS = {
   compileInfo: {
     type: "struct xen_compile_info",
@@ -80,7 +84,51 @@ export const STRUCTS = {
     },
   },
   bindVcpu: { type: "struct evtchn_bind_vcpu", fields: { port: "port", vcpu: "vcpu" } },
+  initControl: {
+    type: "struct evtchn_init_control",
+    fields: { controlGfn: "control_gfn", offset: "offset", vcpu: "vcpu", linkBits: "link_bits" },
+  },
+  expandArray: { type: "struct evtchn_expand_array", fields: { arrayGfn: "array_gfn" } },
+  setPriority: { type: "struct evtchn_set_priority", fields: { port: "port", priority: "priority" } },
   evtchnReset: { type: "struct evtchn_reset", fields: { dom: "dom" } },
+  gnttabMapGrantRef: {
+    type: "struct gnttab_map_grant_ref",
+    fields: {
+      hostAddr: "host_addr",
+      flags: "flags",
+      ref: "ref",
+      dom: "dom",
+      status: "status",
+      handle: "handle",
+      devBusAddr: "dev_bus_addr",
+    },
+  },
+  gnttabUnmapGrantRef: {
+    type: "struct gnttab_unmap_grant_ref",
+    fields: { hostAddr: "host_addr", devBusAddr: "dev_bus_addr", handle: "handle", status: "status" },
+  },
+  gnttabCopy: {
+    type: "struct gnttab_copy",
+    fields: {
+      source: "source.u.gmfn",
+      sourceDomid: "source.domid",
+      sourceOffset: "source.offset",
+      dest: "dest.u.gmfn",
+      destDomid: "dest.domid",
+      destOffset: "dest.offset",
+      len: "len",
+      flags: "flags",
+      status: "status",
+    },
+  },
+  gnttabGetStatusFrames: {
+    type: "struct gnttab_get_status_frames",
+    fields: { nrFrames: "nr_frames", dom: "dom", status: "status", frameListLow: "frame_list" },
+  },
+  gnttabSwapGrantRef: {
+    type: "struct gnttab_swap_grant_ref",
+    fields: { refA: "ref_a", refB: "ref_b", status: "status" },
+  },
   gnttabSetupTable: {
     type: "struct gnttab_setup_table",
     fields: { dom: "dom", nrFrames: "nr_frames", status: "status", frameListLow: "frame_list" },
@@ -112,6 +160,62 @@ export const STRUCTS = {
   registerVcpuInfo: {
     type: "struct vcpu_register_vcpu_info",
     fields: { mfn: "mfn", offset: "offset", rsvd: "rsvd" },
+  },
+  vcpuHvmContext: { type: "struct vcpu_hvm_context", fields: { mode: "mode", pad: "pad", registers: "cpu_regs" } },
+  vcpuHvmX86_32: {
+    type: "struct vcpu_hvm_x86_32",
+    fields: {
+      eax: "eax",
+      ecx: "ecx",
+      edx: "edx",
+      ebx: "ebx",
+      esp: "esp",
+      ebp: "ebp",
+      esi: "esi",
+      edi: "edi",
+      eip: "eip",
+      eflags: "eflags",
+      cr0: "cr0",
+      cr3: "cr3",
+      cr4: "cr4",
+      pad1: "pad1",
+      efer: "efer",
+      csBase: "cs_base",
+      dsBase: "ds_base",
+      ssBase: "ss_base",
+      esBase: "es_base",
+      trBase: "tr_base",
+      csLimit: "cs_limit",
+      dsLimit: "ds_limit",
+      ssLimit: "ss_limit",
+      esLimit: "es_limit",
+      trLimit: "tr_limit",
+      csAr: "cs_ar",
+      dsAr: "ds_ar",
+      ssAr: "ss_ar",
+      esAr: "es_ar",
+      trAr: "tr_ar",
+      pad2: "pad2",
+    },
+  },
+  vcpuHvmX86_64: {
+    type: "struct vcpu_hvm_x86_64",
+    fields: {
+      rax: "rax",
+      rcx: "rcx",
+      rdx: "rdx",
+      rbx: "rbx",
+      rsp: "rsp",
+      rbp: "rbp",
+      rsi: "rsi",
+      rdi: "rdi",
+      rip: "rip",
+      rflags: "rflags",
+      cr0: "cr0",
+      cr3: "cr3",
+      cr4: "cr4",
+      efer: "efer",
+    },
   },
   vcpuTimeInfo: {
     type: "struct vcpu_time_info",
@@ -180,6 +284,36 @@ export const STRUCTS = {
   hvmGetMemType: {
     type: "struct xen_hvm_get_mem_type",
     fields: { domid: "domid", memType: "mem_type", pad: "pad", pfn: "pfn" },
+  },
+  hvmPagetableDying: {
+    type: "struct xen_hvm_pagetable_dying",
+    fields: { domid: "domid", pad: "pad", gpa: "gpa" },
+  },
+  hvmXentrace: {
+    type: "struct xen_hvm_xentrace",
+    fields: { event: "event", extraBytes: "extra_bytes", extra: "extra" },
+  },
+  foreignMemoryMap: {
+    type: "struct xen_foreign_memory_map",
+    fields: { domid: "domid", nrEntries: "map.nr_entries", bufferLow: "map.buffer" },
+  },
+  podTarget: {
+    type: "struct xen_pod_target",
+    fields: { targetPages: "target_pages", domid: "domid" },
+  },
+  memAccessOp: {
+    type: "struct xen_mem_access_op",
+    tools: true,
+    fields: { op: "op", access: "access", domid: "domid", nr: "nr", pfn: "pfn", pfnListLow: "pfn_list" },
+  },
+  vnumaTopologyInfo: {
+    type: "struct xen_vnuma_topology_info",
+    fields: { domid: "domid", pad: "pad", nrVnodes: "nr_vnodes", nrVcpus: "nr_vcpus", nrVmemranges: "nr_vmemranges" },
+  },
+  reservedDeviceMemoryMap: {
+    type: "struct xen_reserved_device_memory_map",
+    tools: true,
+    fields: { flags: "flags", nrEntries: "nr_entries", bufferLow: "buffer", device: "dev" },
   },
   multicallEntry: {
     type: "struct multicall_entry",

@@ -8,10 +8,10 @@ import { Guest } from "./guest.js";
 // xen/include/public/xen.h and event_channel.h.
 const EVENT_CHANNEL_OP = 32;
 const [BIND_INTERDOMAIN, BIND_VIRQ, BIND_PIRQ, CLOSE, SEND, STATUS, ALLOC_UNBOUND] = [0, 1, 2, 3, 4, 5, 6];
-const [BIND_IPI, BIND_VCPU, UNMASK, RESET, INIT_CONTROL, EXPAND_ARRAY, SET_PRIORITY] = [7, 8, 9, 10, 11, 12, 13];
+const [BIND_IPI, BIND_VCPU, UNMASK, RESET] = [7, 8, 9, 10];
 const SELF = 0x7ff0;
 // xen/include/public/errno.h.
-const [ENOENT, ESRCH, EPERM, EEXIST, EINVAL, ENOSPC, ENOSYS, EFAULT] = [-2, -3, -1, -17, -22, -28, -38, -14];
+const [ENOENT, ESRCH, EPERM, EEXIST, EINVAL, ENOSPC, EFAULT] = [-2, -3, -1, -17, -22, -28, -14];
 // shared_info of a 64-bit guest.
 const PENDING = 0x800;
 const MASK = 0xa00;
@@ -53,8 +53,9 @@ describe("event_channel_op", () => {
       assert.deepEqual([allocUnbound(guest, 0), allocUnbound(guest, SELF)], [3, 4]);
     });
 
-    it("knows this domain only (ESRCH), and lets it name itself and the back end (EPERM)", () => {
-      assert.equal(allocUnbound(guest, 0, 0), ESRCH);
+    it("is for this domain only (EPERM, ESRCH), and lets it name itself and the back end (EPERM)", () => {
+      assert.equal(allocUnbound(guest, 0, 0), EPERM);
+      assert.equal(allocUnbound(guest, 0, 7), ESRCH);
       assert.equal(allocUnbound(guest, 0, 1), 3);
       assert.equal(allocUnbound(guest, 7), EPERM);
       assert.equal(allocUnbound(guest, 1), 4);
@@ -296,17 +297,10 @@ describe("event_channel_op", () => {
       );
     });
 
-    it("knows no other domain", () => {
-      assert.equal(op(guest, RESET, 0), ESRCH);
+    it("is not for the back ends' domain, and knows no other", () => {
+      assert.equal(op(guest, RESET, 0), EPERM);
       assert.equal(op(guest, STATUS, 3, 1), ESRCH);
     });
-  });
-
-  it("E9: offers no FIFO channels", () => {
-    assert.deepEqual(
-      [INIT_CONTROL, EXPAND_ARRAY, SET_PRIORITY].map((command) => op(guest, command, 0, 0, 0)),
-      [ENOSYS, ENOSYS, ENOSYS],
-    );
   });
 
   describe("back ends", () => {

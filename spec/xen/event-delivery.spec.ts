@@ -18,7 +18,7 @@ const SELF = 0x7ff0;
 const CALLBACK_IRQ = 0;
 const VECTOR = 2 << 24;
 const PCI_INTX = 1 << 24;
-const EINVAL = -22;
+const [ENOENT, EINVAL] = [-2, -22];
 /** VcpuRequest.upcall and syncXen. */
 const UPCALL = 2;
 const SYNC = 1;
@@ -77,7 +77,7 @@ describe("EventDelivery bitmaps", () => {
     });
   }
 
-  it("tells once however many ports become pending", () => {
+  it("tells once however many ports become pending (E12)", () => {
     const { delivery } = new Guest().xen;
     assert.deepEqual(
       [3, 3, 4, 700].map((n) => delivery.mark(port(n), vcpu0)),
@@ -210,12 +210,12 @@ describe("HVMOP_set_evtchn_upcall_vector", () => {
   it("H13: refuses vectors below 0x10 and vCPUs that do not exist", () => {
     const guest = new Guest();
     assert.equal(guest.op(HVM_OP, SET_UPCALL_VECTOR, 0, 0x0f), EINVAL);
-    assert.equal(guest.op(HVM_OP, SET_UPCALL_VECTOR, 2, 0x40), EINVAL);
+    assert.equal(guest.op(HVM_OP, SET_UPCALL_VECTOR, 2, 0x40), ENOENT);
   });
 });
 
 describe("VCPUOP_register_vcpu_info", () => {
-  it("moves the contents and marks everything", () => {
+  it("moves the contents and marks everything, so that no event on its way is lost (E14)", () => {
     const guest = new Guest();
     setCallback(guest, VECTOR, 0xf3);
     guest.xen.domain.sharedInfo.bytes[64 + 32] = 77;
@@ -262,8 +262,8 @@ describe("VCPUOP_register_vcpu_info", () => {
 });
 
 describe("EventDelivery on the kernel transport", () => {
-  function kernelGuest(): { guest: Guest; kernel: FakeKernel } {
-    const kernel = new FakeKernel();
+  function kernelGuest(has = {}): { guest: Guest; kernel: FakeKernel } {
+    const kernel = new FakeKernel(has);
     const guest = new Guest({ kernel });
     guest.words(ARGUMENT, SELF, 0, 0, 0, 0x30, 0);
     guest.call(MEMORY_OP, ADD_TO_PHYSMAP, ARGUMENT);
@@ -315,5 +315,39 @@ describe("EventDelivery on the kernel transport", () => {
     guest.host.taken();
     guest.xen.delivery.setUpcallVector(vcpu1, 0x41 as Vector);
     assert.deepEqual(guest.host.taken(), [`request 1 ${SYNC}`]);
+  });
+
+  it("delivers by bitmap and a word to the vCPU's thread where KVM sends no events", () => {
+    const { guest, kernel } = kernelGuest({ sendsEvents: false });
+    setCallback(guest, VECTOR, 0xf3);
+    guest.op(32, 7, 1, 0);
+    const ipi = guest.out(1);
+    guest.host.taken();
+    guest.op(32, 4, ipi);
+    assert.deepEqual([kernel.calls, kernel.routes.size], [[], 0]);
+    assert.equal(guest.xen.delivery.upcallPending(vcpu1), true);
+    assert.deepEqual(guest.host.taken(), [`request 1 ${UPCALL}`]);
+    // The vector's number is KVM's to know: it injects it by itself.
+    assert.equal(kernel.vector, 0xf3);
+  });
+
+  it("has nothing to tell a KVM that finds shared_info by itself, wherever the guest moves it", () => {
+    const { guest, kernel } = kernelGuest({ findsSharedInfo: true });
+    assert.equal(kernel.sharedInfo, "page");
+    kernel.sharedInfo = undefined;
+    guest.words(ARGUMENT, SELF, 0, 0, 0, 0x31, 0);
+    guest.call(MEMORY_OP, ADD_TO_PHYSMAP, ARGUMENT);
+    assert.equal(kernel.sharedInfo, undefined);
+    guest.xen.reset();
+    assert.equal(kernel.sharedInfo, "page");
+  });
+
+  it("forgets at a reset that the guest wanted its runstate marked", () => {
+    const { guest, kernel } = kernelGuest();
+    // vm_assist, enable, VMASST_TYPE_runstate_update_flag
+    assert.equal(guest.call(21, 0, 5), 0);
+    assert.equal(kernel.marksUpdates, true);
+    guest.xen.reset();
+    assert.equal(kernel.marksUpdates, false);
   });
 });

@@ -17,10 +17,14 @@ export class FakeHost implements XenHost {
   readonly overlays = new Map<number, number>();
   /** Frames that cannot be covered. */
   readonly unmappable = new Set<number>();
+  /** PIRQs that functions hold in their registers. */
+  readonly heldPirqs = new Set<number>();
   intxGsi: number | undefined = 11;
   console = "";
   /** Runs while a vCPU sleeps in a poll. */
   duringPoll: () => void = () => undefined;
+  /** What a vCPU's thread does when another waits for it to settle. */
+  duringSettle: (vcpu: VcpuId) => void = () => undefined;
 
   systemTimeNs(): number {
     return this.nowNs;
@@ -30,6 +34,15 @@ export class FakeHost implements XenHost {
   }
   request(vcpu: VcpuId, requests: number): void {
     this.calls.push(`request ${vcpu} ${requests}`);
+  }
+  vcpuPowerChanged(vcpu: VcpuId): void {
+    this.calls.push(`vcpuPowerChanged ${vcpu}`);
+  }
+  settleVcpu(_caller: VcpuId, vcpu: VcpuId): void {
+    this.duringSettle(vcpu);
+  }
+  injectNmi(vcpu: VcpuId): void {
+    this.calls.push(`injectNmi ${vcpu}`);
   }
   injectVector(vcpu: VcpuId, vector: Vector): void {
     this.calls.push(`injectVector ${vcpu} 0x${vector.toString(16)}`);
@@ -51,8 +64,20 @@ export class FakeHost implements XenHost {
   unmapOverlay(page: number): void {
     this.overlays.delete(page);
   }
+  discardFrames(first: Gfn, count: number): void {
+    this.calls.push(`discardFrames 0x${first.toString(16)} ${count}`);
+  }
+  flushTlbs(): void {
+    this.calls.push("flushTlbs");
+  }
   armTimer(vcpu: VcpuId, deadlineNs: number): void {
     this.deadlines.set(vcpu, deadlineNs);
+  }
+  messagePirqChanged(pirq: number, bound: boolean): void {
+    this.calls.push(`messagePirqChanged ${pirq} ${bound}`);
+  }
+  messagePirqHeld(pirq: number): boolean {
+    return this.heldPirqs.has(pirq);
   }
   gsiLevel(gsi: number): 0 | 1 {
     return this.levels.get(gsi) ?? 0;
@@ -85,18 +110,23 @@ export class FakeHost implements XenHost {
   }
 }
 
-/** KVM with all its Xen features, as far as the interface shows it. */
+/** KVM as Linux 6.3 has it, or with less, or more, as far as the interface shows it. */
 export class FakeKernel implements XenKernel {
   readonly sendsEvents: boolean;
-  readonly runsTimers = true;
+  readonly keepsRunstate: boolean;
+  readonly findsSharedInfo: boolean;
   readonly calls: string[] = [];
   readonly routes = new Map<number, EvtchnRoute>();
-  sharedInfo: number | undefined;
+  sharedInfo: number | "page" | undefined;
   latched = true;
+  delivers = true;
   vector = 0;
+  marksUpdates = false;
 
-  constructor(sendsEvents = true) {
+  constructor({ sendsEvents = true, keepsRunstate = true, findsSharedInfo = false } = {}) {
     this.sendsEvents = sendsEvents;
+    this.keepsRunstate = keepsRunstate;
+    this.findsSharedInfo = findsSharedInfo;
   }
   send(port: EvtchnPort, vcpu: VcpuId): void {
     this.calls.push(`send ${port} ${vcpu}`);
@@ -105,19 +135,20 @@ export class FakeKernel implements XenKernel {
     if (route === undefined) this.routes.delete(port);
     else this.routes.set(port, route);
   }
-  setSharedInfo(frame: Gfn | undefined): void {
-    this.sharedInfo = frame;
+  setDelivery(enabled: boolean): void {
+    this.delivers = enabled;
+  }
+  setSharedInfo(place: Gfn | "page" | undefined): void {
+    this.sharedInfo = place;
   }
   setLongMode(longMode: boolean): void {
     this.latched = longMode;
   }
-  longMode(): boolean {
-    return this.latched;
-  }
   setCallbackVector(vector: Vector): void {
     this.vector = vector;
   }
-  setRunstateUpdateFlag(): boolean {
+  setRunstateUpdateFlag(enabled: boolean): boolean {
+    this.marksUpdates = enabled;
     return true;
   }
 }

@@ -21,6 +21,7 @@ export interface GuestOptions {
   readonly vcpus?: number;
   readonly kernel?: FakeKernel;
   readonly console?: boolean;
+  readonly fifo?: boolean;
   readonly maxGrantFrames?: number;
 }
 
@@ -30,6 +31,7 @@ class Frame implements HypercallFrame {
   cpl = 0;
   number = 0;
   result = 0;
+  again = false;
   /** Junk in the high halves of a 32-bit caller's registers. */
   junk = 0;
   readonly args = [0, 0, 0, 0, 0, 0];
@@ -39,6 +41,9 @@ class Frame implements HypercallFrame {
   }
   hi(index: number): number {
     return this.junk === 0 ? Math.floor((this.args[index] ?? 0) / 0x1_0000_0000) >>> 0 : this.junk;
+  }
+  set(index: number, high: number, low: number): void {
+    this.args[index] = high * 0x1_0000_0000 + low;
   }
 }
 
@@ -53,6 +58,8 @@ export class Guest {
   readonly config: XenConfig;
   readonly arenaBuffer: SharedArrayBuffer;
   readonly overlayBuffer: SharedArrayBuffer;
+  /** How often the last call was made until it was done. */
+  exits = 0;
 
   constructor(options: GuestOptions = {}) {
     this.host.kernel = options.kernel;
@@ -66,6 +73,7 @@ export class Guest {
       memoryMap: [{ base: gpa(0), length: RAM_BYTES, type: E820.ram }],
       ram: [{ first: 0, count: RAM_BYTES / 4096 }],
       console: options.console ?? true,
+      fifo: options.fifo ?? true,
     };
     this.ram = new MemoryRegion(gpa(0), RAM_BYTES, new SharedArrayBuffer(RAM_BYTES));
     const special = new MemoryRegion(XEN_SPECIAL_BASE, 0x4000, new SharedArrayBuffer(0x4000));
@@ -92,7 +100,11 @@ export class Guest {
   call(number: number, ...args: readonly number[]): number {
     this.frame.number = number;
     for (let i = 0; i < 6; i++) this.frame.args[i] = args[i] ?? 0;
-    this.xen.hypercall(this.frame, this.vm);
+    this.exits = 0;
+    do {
+      this.xen.hypercall(this.frame, this.vm);
+      this.exits++;
+    } while (this.frame.again);
     return this.frame.result;
   }
 
@@ -117,8 +129,7 @@ export class Guest {
   }
 
   /** Another thread's view of the same domain. */
-  twin(): XenDomain {
-    const arena = new SharedArena(this.arenaBuffer);
+  twin(arena = new SharedArena(this.arenaBuffer)): XenDomain {
     const pages = overlayPages(this.config);
     const overlays = new Overlays({ arena, buffer: this.overlayBuffer, start: 0, pages });
     const memory = new GuestMemory(this.memory.regions, overlays);

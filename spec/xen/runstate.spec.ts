@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { vcpuId } from "../../shared/brand.js";
 import { runstateInfo } from "../../xen/abi/vcpu.js";
+import { VcpuRequest } from "../../xen/host.js";
+import { FakeKernel } from "./fake-host.js";
 import { Guest } from "./guest.js";
 
 const vcpu0 = vcpuId(0);
@@ -62,5 +64,27 @@ describe("Runstate", () => {
     assert.equal(guest.xen.runstateGpa(vcpu0), -1);
     guest.xen.runstate.register(vcpu0, -1, -1);
     assert.equal(guest.xen.runstateGpa(vcpu0), -1);
+  });
+
+  it("is written by KVM where that keeps runstate, but for areas in two pieces", () => {
+    const guest = new Guest({ kernel: new FakeKernel() });
+    guest.xen.runstate.register(vcpu0, AREA, -1);
+    guest.host.nowNs += 700;
+    guest.xen.runstate.change(vcpu0, 2);
+    assert.equal(guest.word(AREA + 8), 0);
+    assert.deepEqual(guest.host.taken(), [`request 0 ${VcpuRequest.syncXen}`]);
+    guest.xen.runstate.register(vcpu0, AREA + 4072, 0x3_0000);
+    assert.equal(guest.word(AREA + 4072), 2);
+  });
+
+  it("is written by us where KVM does not keep it, marks of updates included", () => {
+    const guest = new Guest({ kernel: new FakeKernel({ keepsRunstate: false }) });
+    // vm_assist, enable, VMASST_TYPE_runstate_update_flag
+    assert.equal(guest.call(21, 0, 5), 0);
+    assert.equal(guest.xen.domain.runstateUpdateFlag, true);
+    guest.xen.runstate.register(vcpu0, AREA, -1);
+    guest.host.nowNs += 700;
+    guest.xen.runstate.change(vcpu0, 2);
+    assert.deepEqual([guest.word(AREA), guest.word(AREA + 8), guest.word(AREA + 16)], [2, 1_000_000_700, 700]);
   });
 });

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { vcpuId } from "../../shared/brand.js";
 import type { EvtchnPort } from "../../shared/brand.js";
-import { Guest } from "./guest.js";
+import { VcpuRequest } from "../../xen/host.js";
+import { FakeKernel } from "./fake-host.js";
+import { ARGUMENT, Guest } from "./guest.js";
 
 const vcpu0 = vcpuId(0);
 const vcpu1 = vcpuId(1);
@@ -76,6 +78,38 @@ describe("XenTimers", () => {
     guest.op(32, 3, port);
     guest.xen.timers.setTimer(vcpu0, NOW - 1);
     assert.equal(guest.xen.delivery.pending(port), false);
+  });
+
+  describe("where KVM runs timers", () => {
+    const SYNC = VcpuRequest.syncXen;
+
+    beforeEach(() => {
+      guest = new Guest({ kernel: new FakeKernel() });
+      guest.words(ARGUMENT, 0x7ff0, 0, 0, 0, 0x30, 0);
+      guest.call(12, 7, ARGUMENT);
+      port = bindTimer(guest, 0);
+      // HVM_PARAM_CALLBACK_IRQ: by vector 0xf3.
+      guest.xen.delivery.setCallback(2 << 24, 0xf3);
+      guest.host.taken();
+    });
+
+    it("keeps KVM's away while one of ours waits, and asks for it when that has fired", () => {
+      guest.xen.timers.setSingleshot(vcpu0, NOW + 500);
+      assert.equal(guest.xen.kernelTimerPort(vcpu0), 0);
+      guest.xen.timers.expire(vcpu0, NOW + 499);
+      assert.deepEqual(guest.host.taken(), []);
+      guest.xen.timers.expire(vcpu0, NOW + 500);
+      assert.equal(guest.xen.kernelTimerPort(vcpu0), port);
+      assert.deepEqual(guest.host.taken(), [`request 0 ${SYNC}`]);
+    });
+
+    it("asks for KVM's when ours is stopped, or fires at once", () => {
+      guest.xen.timers.setSingleshot(vcpu0, NOW + 500);
+      guest.xen.timers.stopSingleshot(vcpu0);
+      assert.deepEqual(guest.host.taken(), [`request 0 ${SYNC}`]);
+      guest.xen.timers.setSingleshot(vcpu0, NOW - 1);
+      assert.deepEqual(guest.host.taken(), [`request 0 ${SYNC}`]);
+    });
   });
 
   it("keeps the time left over save and restore", () => {

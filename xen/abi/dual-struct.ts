@@ -18,6 +18,10 @@ export interface AbiTypes {
   readonly pointerLow: FieldType<number>;
   /** High half of a guest pointer: no bytes, and zero, in the 32-bit layout. */
   readonly pointerHigh: FieldType<number>;
+  /** A `u32` that begins an inner struct with a pointer or an `unsigned long` in it. */
+  readonly structLow: FieldType<number>;
+  /** Four bytes at the end of an inner struct that only the 64-bit layout has. */
+  readonly widePad: FieldType<number>;
 }
 
 const nothing: FieldType<number> = { size: 0, align: 1, get: () => 0, set: () => undefined };
@@ -27,8 +31,18 @@ const WIDE: AbiTypes = {
   u64lo: { ...u32, align: 8 },
   pointerLow: { ...u32, align: 8 },
   pointerHigh: u32,
+  structLow: { ...u32, align: 8 },
+  widePad: u32,
 };
-const COMPAT: AbiTypes = { ulong: u32, u64: u64n4, u64lo: u32, pointerLow: u32, pointerHigh: nothing };
+const COMPAT: AbiTypes = {
+  ulong: u32,
+  u64: u64n4,
+  u64lo: u32,
+  pointerLow: u32,
+  pointerHigh: nothing,
+  structLow: u32,
+  widePad: nothing,
+};
 
 export interface DualStruct<F> {
   readonly name: string;

@@ -37,11 +37,26 @@ export const Gtf = {
 } as const;
 
 /** `GNTST_*`. */
-export const Gntst = { okay: 0, generalError: -1, badDomain: -2 } as const;
+export const Gntst = {
+  okay: 0,
+  generalError: -1,
+  badDomain: -2,
+  badGntref: -3,
+  badHandle: -4,
+  permissionDenied: -8,
+  badPage: -9,
+  badCopyArg: -10,
+  eagain: -12,
+} as const;
+
+/** `GNTCOPY_*`: source, destination are grant references. */
+export const Gntcopy = { sourceGref: 1, destGref: 2 } as const;
 
 /** `GNTTAB_RESERVED_*`: entries that the domain builder fills. */
 export const RESERVED_CONSOLE = 0;
 export const RESERVED_XENSTORE = 1;
+/** GNTTAB_NR_RESERVED_ENTRIES: kept when the version changes. */
+export const RESERVED_ENTRIES = 8;
 
 const i16: FieldType<number> = {
   size: 2,
@@ -66,6 +81,46 @@ export const gnttabQuerySize = dualStruct("gnttab_query_size", [16, 16], () => (
   dom: u16,
   nrFrames: u32,
   maxNrFrames: u32,
+  status: i16,
+}));
+export const gnttabMapGrantRef = dualStruct("gnttab_map_grant_ref", [32, 32], ({ u64 }) => ({
+  hostAddr: u64,
+  flags: u32,
+  ref: u32,
+  dom: u16,
+  status: i16,
+  handle: u32,
+  devBusAddr: u64,
+}));
+export const gnttabUnmapGrantRef = dualStruct("gnttab_unmap_grant_ref", [24, 24], ({ u64 }) => ({
+  hostAddr: u64,
+  devBusAddr: u64,
+  handle: u32,
+  status: i16,
+}));
+/** `source` and `dest` are a grant reference or a frame. */
+export const gnttabCopy = dualStruct("gnttab_copy", [40, 24], ({ ulong, widePad }) => ({
+  source: ulong,
+  sourceDomid: u16,
+  sourceOffset: u16,
+  dest: ulong,
+  destDomid: u16,
+  destOffset: u16,
+  pad: widePad,
+  len: u16,
+  flags: u16,
+  status: i16,
+}));
+export const gnttabGetStatusFrames = dualStruct("gnttab_get_status_frames", [16, 12], (t) => ({
+  nrFrames: u32,
+  dom: u16,
+  status: i16,
+  frameListLow: t.pointerLow,
+  frameListHigh: t.pointerHigh,
+}));
+export const gnttabSwapGrantRef = dualStruct("gnttab_swap_grant_ref", [12, 12], () => ({
+  refA: u32,
+  refB: u32,
   status: i16,
 }));
 export const gnttabSetVersion = dualStruct("gnttab_set_version", [4, 4], () => ({ version: u32 }));

@@ -63,5 +63,24 @@ export const hvmGetMemType = dualStruct("xen_hvm_get_mem_type", [16, 16], (t) =>
   pad: bytes(4, 2),
   pfn: t.u64,
 }));
+
+export const hvmPagetableDying = dualStruct("xen_hvm_pagetable_dying", [16, 16], (t) => ({
+  domid: u16,
+  pad: bytes(6, 2),
+  gpa: t.u64,
+}));
+
+/** Words of 4 bytes that a trace record has beside its event, TRACE_EXTRA_MAX of trace.h. */
+const TRACE_EXTRA_WORDS = 7;
+export const TRACE_EXTRA_BYTES = TRACE_EXTRA_WORDS * 4;
+/** Bits of an event's number that a guest may use: those below the sub-class, TRC_SUBCLS_SHIFT of trace.h. */
+export const TRACE_EVENT_MASK = 0xfff;
+
+export const hvmXentrace = dualStruct("xen_hvm_xentrace", [32, 32], () => ({
+  event: u16,
+  extraBytes: u16,
+  extra: bytes(TRACE_EXTRA_BYTES, 1),
+}));
+
 /** hvmmem_type_t. */
 export const HvmMem = { ramReadWrite: 0, ramReadOnly: 1, mmio: 2 } as const;

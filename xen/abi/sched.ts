@@ -17,6 +17,9 @@ export const Schedop = {
 /** `SHUTDOWN_*`, by number. */
 export const SHUTDOWN_REASONS = ["poweroff", "reboot", "suspend", "crash", "watchdog", "soft_reset"] as const;
 
+/** `SHUTDOWN_*`, those that the domain shuts itself down for. */
+export const Shutdown = { poweroff: 0, reboot: 1, crash: 3, watchdog: 4 } as const;
+
 export const schedShutdown = dualStruct("sched_shutdown", [4, 4], () => ({ reason: u32 }));
 
 export const schedPoll = dualStruct("sched_poll", [24, 16], (t) => ({

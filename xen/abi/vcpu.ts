@@ -18,6 +18,9 @@ export const Vcpuop = {
   send_nmi: 11,
   get_physid: 12,
   register_vcpu_time_memory_area: 13,
+  /** Since Xen 4.18. */
+  register_runstate_phys_area: 14,
+  register_vcpu_time_phys_area: 15,
 } as const;
 
 /** `RUNSTATE_*`. */

@@ -26,6 +26,9 @@ export const XenFeature = {
   hvmCallbackVector: 1 << 8,
   hvmSafePvclock: 1 << 9,
   hvmPirqs: 1 << 10,
+  /** Since Xen 4.18. */
+  runstatePhysArea: 1 << 18,
+  vcpuTimePhysArea: 1 << 19,
 } as const;
 
 export const extraversion = dualStruct("xen_extraversion_t", [16, 16], () => ({ text: bytes(16) }));

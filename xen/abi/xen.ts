@@ -51,6 +51,11 @@ export const HypercallNumber = {
 export const DOMID_BACKEND = 0 as DomId;
 /** "The caller's own domain". */
 export const DOMID_SELF = 0x7ff0 as DomId;
+/** "No domain". */
+export const DOMID_INVALID = 0x7ff4 as DomId;
+
+/** `XEN_DOMCTL_*`: one that is about a domain to be, and those that may be about none (test_assign_device, vm_event_op). */
+export const Domctl = { createdomain: 1, aboutNone: [45, 56] as readonly number[] } as const;
 
 /** Virtual interrupts, `VIRQ_*`. */
 export const Virq = { timer: 0, debug: 1, console: 2, xenoprof: 7, xenpmu: 13 } as const;

@@ -4,7 +4,8 @@ import { GuestMemory } from "../../shared/memory.js";
 import { VirtualMemory } from "../../shared/virtual-memory.js";
 import type { StructView } from "../../shared/struct.js";
 import type { DualStruct } from "../abi/dual-struct.js";
-import { DOMID_SELF } from "../abi/xen.js";
+import { Errno } from "../abi/errno.js";
+import { DOMID_BACKEND, DOMID_SELF } from "../abi/xen.js";
 import type { XenParts } from "../parts.js";
 
 /** A hypercall as a vCPU's thread hands it in; the same object each time. */
@@ -19,9 +20,29 @@ export interface HypercallFrame {
   hi(index: number): number;
   /** Set to the signed result. */
   result: number;
+  /**
+   * Set to true when the call has not come to its end: the guest is to make it again, with the arguments that
+   * {@link set} was given, and may take interrupts before it does. There is no result then.
+   */
+  again: boolean;
+  /** Argument `index`, 0 to 5, of the call that the guest makes again. */
+  set(index: number, high: number, low: number): void;
 }
 
 export const ARGUMENTS = 6;
+
+/** How far a call has come with an array of which the guest gave the address and the count, in arguments of those numbers. */
+export interface Progress {
+  readonly pointer: number;
+  readonly bytes: number;
+  readonly count: number;
+  readonly done: number;
+}
+
+/** High half of the guest address whose low half, after an addition, is `low`: that may be above 2^32. Wraps at 2^64. */
+export function carried(high: number, low: number): number {
+  return (high + Math.floor(low / 0x1_0000_0000)) >>> 0;
+}
 
 /** The call at hand; one object per thread, filled anew each time. */
 export class HypercallCall {
@@ -31,6 +52,11 @@ export class HypercallCall {
   vm: VirtualMemory = new VirtualMemory(new GuestMemory([]), { load: () => undefined });
   /** Inside a multicall, which must not nest. */
   inMulticall = false;
+  /**
+   * How many of its arguments, from the first, a handler has set anew because it has more to do than one exit may take: the
+   * guest makes the call again with them (a continuation, to Xen). 0 when the call is done.
+   */
+  again = 0;
   /** Room for what a handler copies from the guest beside its argument: one page. */
   readonly buffer = new Uint8Array(4096);
   readonly bufferView = new DataView(this.buffer.buffer);
@@ -44,12 +70,21 @@ export class HypercallCall {
     this.number = frame.number;
     this.vm = vm;
     this.inMulticall = false;
+    this.again = 0;
     for (let i = 0; i < ARGUMENTS; i++) this.set(i, frame.hi(i), frame.lo(i));
   }
 
   set(index: number, high: number, low: number): void {
     this.#low[index] = low;
     this.#high[index] = this.longMode ? high : 0;
+  }
+
+  /** The guest makes the call again for the rest of an array: what is done of it, and where that stands. */
+  goOn(done: Progress): void {
+    const low = this.lo(done.pointer) + done.bytes;
+    this.set(done.pointer, carried(this.hi(done.pointer), low), low >>> 0);
+    this.set(done.count, 0, this.lo(done.count) - done.done);
+    this.again = Math.max(done.pointer, done.count) + 1;
   }
 
   lo(index: number): number {
@@ -82,12 +117,14 @@ export interface SubOperation {
   /** Layout behind the pointer; undefined when there is none, or the handler deals with it. */
   readonly argument: DualStruct<unknown> | undefined;
   readonly direction: Direction;
+  /** What it answers when its argument cannot be fetched; -EFAULT unless said. */
+  readonly fault?: (call: HypercallCall) => number;
   readonly run: (xen: XenParts, call: HypercallCall, argument: never) => number;
 }
 
 /** A sub-operation with a struct behind its pointer. */
 export function operation<F>(
-  row: { readonly number: number; readonly name: string },
+  row: Pick<SubOperation, "number" | "name" | "fault">,
   direction: Direction,
   argument: DualStruct<F>,
   run: (xen: XenParts, call: HypercallCall, argument: StructView<F>) => number,
@@ -127,4 +164,14 @@ export interface Hypercall {
 /** Whether `domid` means the caller's own domain. */
 export function isSelf(xen: XenParts, domid: number): boolean {
   return domid === DOMID_SELF || domid === xen.config.domid;
+}
+
+/** The error for a `domid` that is not the caller's: the back ends' domain is there, but not for it; others are not there. */
+export function strangerError(domid: number): number {
+  return domid === DOMID_BACKEND ? Errno.EPERM : Errno.ESRCH;
+}
+
+/** The same where a guest that means its own domain by its number is refused as any other; DOMID_SELF is no number. */
+export function numberError(xen: XenParts, domid: number): number {
+  return domid === xen.config.domid ? Errno.EPERM : strangerError(domid);
 }

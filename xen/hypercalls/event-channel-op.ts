@@ -2,9 +2,10 @@
 import type { EvtchnPort } from "../../shared/brand.js";
 import { Errno } from "../abi/errno.js";
 import * as abi from "../abi/event-channel.js";
+import * as fifo from "../abi/evtchn-fifo.js";
 import { DOMID_SELF, HypercallNumber } from "../abi/xen.js";
 import type { XenParts } from "../parts.js";
-import { bareOperation, isSelf, operation } from "./call.js";
+import { isSelf, operation, strangerError } from "./call.js";
 import type { Hypercall } from "./call.js";
 
 const { Evtchnop, EvtchnStat } = abi;
@@ -12,11 +13,6 @@ const { Evtchnop, EvtchnStat } = abi;
 /** DOMID_SELF as a remote domain means this one. */
 function remote(xen: XenParts, domid: number): number {
   return domid === DOMID_SELF ? xen.config.domid : domid;
-}
-
-/** FIFO event channels are not offered; guests fall back to the 2-level ones. */
-function refuse(): number {
-  return Errno.ENOSYS;
 }
 
 export const eventChannelOp: Hypercall = {
@@ -49,9 +45,13 @@ export const eventChannelOp: Hypercall = {
       xen.pirqs.bound(pirq);
       return 0;
     }),
-    operation({ number: Evtchnop.close, name: "EVTCHNOP_close" }, "in", abi.portArgument, (xen, _call, argument) =>
-      xen.events.close(argument.port),
-    ),
+    operation({ number: Evtchnop.close, name: "EVTCHNOP_close" }, "in", abi.portArgument, (xen, _call, argument) => {
+      const { port } = argument;
+      const pirq = xen.events.status(port) === EvtchnStat.pirq ? xen.events.targetOf(port as EvtchnPort) : -1;
+      const result = xen.events.close(port);
+      xen.pirqs.released(pirq);
+      return result;
+    }),
     operation({ number: Evtchnop.send, name: "EVTCHNOP_send" }, "in", abi.portArgument, (xen, _call, argument) =>
       xen.events.send(argument.port),
     ),
@@ -60,7 +60,7 @@ export const eventChannelOp: Hypercall = {
       "inout",
       abi.evtchnStatus,
       (xen, _call, argument) => {
-        if (!isSelf(xen, argument.dom)) return Errno.ESRCH;
+        if (!isSelf(xen, argument.dom)) return strangerError(argument.dom);
         const { port } = argument;
         const status = xen.events.status(port);
         if (status < 0) return status;
@@ -83,7 +83,7 @@ export const eventChannelOp: Hypercall = {
       "inout",
       abi.allocUnbound,
       (xen, _call, argument) => {
-        if (!isSelf(xen, argument.dom)) return Errno.ESRCH;
+        if (!isSelf(xen, argument.dom)) return strangerError(argument.dom);
         const port = xen.events.allocUnbound(remote(xen, argument.remoteDom));
         if (port < 0) return port;
         argument.port = port;
@@ -103,12 +103,36 @@ export const eventChannelOp: Hypercall = {
       xen.events.unmask(argument.port),
     ),
     operation({ number: Evtchnop.reset, name: "EVTCHNOP_reset" }, "in", abi.evtchnReset, (xen, _call, argument) => {
-      if (!isSelf(xen, argument.dom)) return Errno.ESRCH;
+      if (!isSelf(xen, argument.dom)) return strangerError(argument.dom);
       xen.events.closeAll();
+      xen.pirqs.releasedAll();
       return 0;
     }),
-    bareOperation(Evtchnop.init_control, "EVTCHNOP_init_control", refuse),
-    bareOperation(Evtchnop.expand_array, "EVTCHNOP_expand_array", refuse),
-    bareOperation(Evtchnop.set_priority, "EVTCHNOP_set_priority", refuse),
+    operation(
+      { number: Evtchnop.init_control, name: "EVTCHNOP_init_control" },
+      "inout",
+      fifo.initControl,
+      (xen, _call, argument) => {
+        // Where FIFO channels are not offered, guests stay with the 2-level ones.
+        if (!xen.config.fifo) return Errno.ENOSYS;
+        argument.linkBits = fifo.FIFO_LINK_BITS;
+        return xen.events.fifo.initControl(argument.vcpu, argument.controlGfn, argument.offset);
+      },
+    ),
+    operation(
+      { number: Evtchnop.expand_array, name: "EVTCHNOP_expand_array" },
+      "in",
+      fifo.expandArray,
+      (xen, _call, argument) => (xen.config.fifo ? xen.events.fifo.expandArray(argument.arrayGfn) : Errno.ENOSYS),
+    ),
+    operation(
+      { number: Evtchnop.set_priority, name: "EVTCHNOP_set_priority" },
+      "in",
+      fifo.setPriority,
+      (xen, _call, argument) => {
+        if (argument.port === 0 || argument.port >= xen.events.limit) return Errno.EINVAL;
+        return xen.events.fifo.setPriority(argument.port, argument.priority);
+      },
+    ),
   ],
 };

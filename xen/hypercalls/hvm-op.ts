@@ -1,32 +1,18 @@
-/** hvm_op: HVM parameters and per-vCPU upcall vectors. [HVMOP] xen.git xen/include/public/hvm/hvm_op.h; [PARAMS] hvm/params.h */
+/** hvm_op: what only guests with a whole machine of their own ask. [HVMOP] xen.git xen/include/public/hvm/hvm_op.h */
 import { PAGE_SIZE } from "../../shared/brand.js";
 import type { Gfn, Vector } from "../../shared/brand.js";
 import { Errno } from "../abi/errno.js";
 import * as abi from "../abi/hvm.js";
-import { HypercallNumber } from "../abi/xen.js";
+import { DOMID_BACKEND, HypercallNumber } from "../abi/xen.js";
 import type { XenParts } from "../parts.js";
-import { bareOperation, isSelf, operation } from "./call.js";
+import { bareOperation, isSelf, operation, strangerError } from "./call.js";
 import type { Hypercall } from "./call.js";
+import { hvmParams } from "./hvm-params.js";
 
-const { HvmMem, HvmParam, Hvmop } = abi;
+const { HvmMem, Hvmop } = abi;
 
 /** Vectors below are exceptions and reserved. */
 const FIRST_VECTOR = 0x10;
-
-/** Parameters that a guest may read; those of {@link GUEST_WRITES} too. */
-const GUEST_READS: ReadonlySet<number> = new Set([HvmParam.STORE_PFN, HvmParam.CONSOLE_PFN, HvmParam.ALTP2M]);
-
-/** Parameters that a guest may set, as Xen lets it. All but the callback are only kept. */
-const GUEST_WRITES: ReadonlySet<number> = new Set([
-  HvmParam.CALLBACK_IRQ,
-  HvmParam.STORE_EVTCHN,
-  HvmParam.CONSOLE_EVTCHN,
-  HvmParam.VM86_TSS,
-  HvmParam.VM86_TSS_SIZED,
-  HvmParam.ACPI_IOPORTS_LOCATION,
-  HvmParam.VM_GENERATION_ID_ADDR,
-  HvmParam.X87_FIP_WIDTH,
-]);
 
 function isMemory(xen: XenParts, frame: number): boolean {
   return xen.overlays.page(frame as Gfn) !== undefined || xen.memory.region(frame * PAGE_SIZE, PAGE_SIZE) !== undefined;
@@ -37,31 +23,29 @@ export const hvmOp: Hypercall = {
   name: "hvm_op",
   pointer: 1,
   operations: [
-    operation({ number: Hvmop.set_param, name: "HVMOP_set_param" }, "in", abi.hvmParam, (xen, call, argument) => {
-      const { domid, index, valueHigh, valueLow } = argument;
-      if (index >= abi.HVM_NR_PARAMS) return Errno.EINVAL;
-      if (!isSelf(xen, domid)) return Errno.ESRCH;
-      if (!GUEST_WRITES.has(index)) return Errno.EPERM;
-      xen.domain.setParam(index, valueHigh, valueLow);
-      if (index === HvmParam.CALLBACK_IRQ) {
-        // Latch first: what waits in the bitmaps is then looked for where the guest has them.
-        xen.latchLongMode(call.longMode);
-        xen.delivery.setCallback(valueHigh, valueLow);
-        xen.events.refreshRoutes();
-      }
+    ...hvmParams,
+    // A mask of vCPUs was never asked for by anybody: all are meant, or it is a mistake.
+    bareOperation(Hvmop.flush_tlbs, "HVMOP_flush_tlbs", (xen, call) => {
+      if (!call.isNull(1)) return Errno.EINVAL;
+      xen.host.flushTlbs();
       return 0;
     }),
-    operation({ number: Hvmop.get_param, name: "HVMOP_get_param" }, "inout", abi.hvmParam, (xen, _call, argument) => {
-      const { domid, index } = argument;
-      if (index >= abi.HVM_NR_PARAMS) return Errno.EINVAL;
-      if (!isSelf(xen, domid)) return Errno.ESRCH;
-      if (!GUEST_READS.has(index) && !GUEST_WRITES.has(index)) return Errno.EPERM;
-      argument.valueHigh = xen.domain.paramHigh(index);
-      argument.valueLow = xen.domain.paramLow(index);
-      return 0;
-    }),
-    // Linux calls it on every exit of a process once it has been answered; shadow paging alone gains by it.
-    bareOperation(Hvmop.pagetable_dying, "HVMOP_pagetable_dying", () => Errno.ENOSYS),
+    // A hint to shadow paging: with the processor's own nested paging, Xen has no use for it either.
+    operation(
+      { number: Hvmop.pagetable_dying, name: "HVMOP_pagetable_dying" },
+      "in",
+      abi.hvmPagetableDying,
+      (xen, _call, argument) =>
+        isSelf(xen, argument.domid) || argument.domid === DOMID_BACKEND ? Errno.EINVAL : Errno.ESRCH,
+    ),
+    // Nobody collects the hypervisor's trace records; what a guest calls can be traced by the hypercall trace point.
+    operation(
+      { number: Hvmop.xentrace, name: "HVMOP_xentrace" },
+      "in",
+      abi.hvmXentrace,
+      (_xen, _call, { event, extraBytes }) =>
+        extraBytes > abi.TRACE_EXTRA_BYTES || event > abi.TRACE_EVENT_MASK ? Errno.EINVAL : 0,
+    ),
     operation({ number: Hvmop.get_time, name: "HVMOP_get_time" }, "out", abi.hvmGetTime, (xen, _call, argument) => {
       argument.now = Math.floor(xen.host.systemTimeNs());
       return 0;
@@ -71,7 +55,7 @@ export const hvmOp: Hypercall = {
       "inout",
       abi.hvmGetMemType,
       (xen, _call, argument) => {
-        if (!isSelf(xen, argument.domid)) return Errno.ESRCH;
+        if (!isSelf(xen, argument.domid)) return strangerError(argument.domid);
         argument.memType = isMemory(xen, argument.pfn) ? HvmMem.ramReadWrite : HvmMem.mmio;
         return 0;
       },
@@ -82,7 +66,8 @@ export const hvmOp: Hypercall = {
       abi.evtchnUpcallVector,
       (xen, _call, argument) => {
         const { vcpu, vector } = argument;
-        if (vector < FIRST_VECTOR || !xen.domain.isVcpu(vcpu)) return Errno.EINVAL;
+        if (vector < FIRST_VECTOR) return Errno.EINVAL;
+        if (!xen.domain.isVcpu(vcpu)) return Errno.ENOENT;
         xen.delivery.setUpcallVector(vcpu, vector as Vector);
         xen.events.refreshRoutes();
         return 0;

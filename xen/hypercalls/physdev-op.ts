@@ -1,11 +1,17 @@
 /** physdev_op: what an HVM guest may do with physical interrupts. [PHYSDEV] xen.git xen/include/public/physdev.h */
 import { Errno } from "../abi/errno.js";
 import * as abi from "../abi/physdev.js";
-import { HypercallNumber } from "../abi/xen.js";
-import { bareOperation, isSelf, operation } from "./call.js";
+import { DOMID_SELF, HypercallNumber } from "../abi/xen.js";
+import type { XenParts } from "../parts.js";
+import { bareOperation, numberError, operation } from "./call.js";
 import type { Hypercall } from "./call.js";
 
 const { MapPirqType, Physdevop } = abi;
+
+/** Only DOMID_SELF may map: by its own number a guest asks as a device model would. 0, or the error. */
+function refusedDomain(xen: XenParts, domid: number): number {
+  return domid === DOMID_SELF ? 0 : numberError(xen, domid);
+}
 
 export const physdevOp: Hypercall = {
   number: HypercallNumber.physdev_op,
@@ -17,8 +23,9 @@ export const physdevOp: Hypercall = {
       "inout",
       abi.irqStatusQuery,
       (xen, _call, argument) => {
-        if (!xen.pirqs.isGsi(argument.irq)) return Errno.EINVAL;
-        argument.flags = abi.XENIRQSTAT_needs_eoi;
+        const needsEoi = xen.pirqs.needsEoi(argument.irq);
+        if (needsEoi === undefined) return Errno.EINVAL;
+        argument.flags = needsEoi ? abi.XENIRQSTAT_needs_eoi : 0;
         return 0;
       },
     ),
@@ -30,7 +37,9 @@ export const physdevOp: Hypercall = {
       "inout",
       abi.mapPirq,
       (xen, _call, argument) => {
-        if (!isSelf(xen, argument.domid)) return Errno.EPERM;
+        const refusal = refusedDomain(xen, argument.domid);
+        if (refusal !== 0) return refusal;
+        // As in Xen for an HVM guest: the MSI types map a real device's. An emulated one's needs no mapping.
         if (argument.type !== MapPirqType.gsi) return Errno.EINVAL;
         const pirq = xen.pirqs.mapGsi(argument.index, argument.pirq);
         if (pirq < 0) return pirq;
@@ -42,7 +51,12 @@ export const physdevOp: Hypercall = {
       { number: Physdevop.unmap_pirq, name: "PHYSDEVOP_unmap_pirq" },
       "in",
       abi.unmapPirq,
-      (xen, _call, argument) => (isSelf(xen, argument.domid) ? xen.pirqs.unmap(argument.pirq) : Errno.EPERM),
+      (xen, _call, argument) => {
+        const refusal = refusedDomain(xen, argument.domid);
+        if (refusal !== 0) return refusal;
+        xen.pirqs.unmap(argument.pirq);
+        return 0;
+      },
     ),
     operation(
       { number: Physdevop.get_free_pirq, name: "PHYSDEVOP_get_free_pirq" },

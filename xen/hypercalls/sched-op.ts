@@ -5,7 +5,8 @@ import * as abi from "../abi/sched.js";
 import { HypercallNumber } from "../abi/xen.js";
 import { RunstateKind } from "../abi/vcpu.js";
 import type { XenParts } from "../parts.js";
-import { bareOperation, isSelf, operation } from "./call.js";
+import { latchShutdown, shutDown } from "../shutdown.js";
+import { bareOperation, numberError, operation } from "./call.js";
 import type { Hypercall, HypercallCall } from "./call.js";
 
 const { Schedop } = abi;
@@ -30,7 +31,7 @@ function sleep(xen: XenParts, call: HypercallCall, deadlineNs: number, woken: ()
 function anyPending(xen: XenParts, call: HypercallCall, count: number): number {
   for (let i = 0; i < count; i++) {
     const port = call.bufferView.getUint32(i * 4, true);
-    if (port >= xen.domain.layout.maxPorts) return Errno.EINVAL;
+    if (port >= xen.events.limit) return Errno.EINVAL;
     if (xen.delivery.pending(port as EvtchnPort)) return 1;
   }
   return 0;
@@ -56,9 +57,7 @@ export const schedOp: Hypercall = {
       "in",
       abi.schedShutdown,
       (xen, call, argument) => {
-        const reason = abi.SHUTDOWN_REASONS[argument.reason];
-        if (reason === undefined) return Errno.EINVAL;
-        xen.host.shutdown(call.vcpu, reason);
+        shutDown(xen, call.vcpu, argument.reason);
         return 0;
       },
     ),
@@ -82,13 +81,17 @@ export const schedOp: Hypercall = {
       { number: Schedop.remote_shutdown, name: "SCHEDOP_remote_shutdown" },
       "in",
       abi.schedRemoteShutdown,
-      (xen, _call, argument) => (isSelf(xen, argument.domainId) ? Errno.EPERM : Errno.ESRCH),
+      // DOMID_SELF is no domain's number here.
+      (xen, _call, argument) => numberError(xen, argument.domainId),
     ),
     operation(
       { number: Schedop.shutdown_code, name: "SCHEDOP_shutdown_code" },
       "in",
       abi.schedShutdown,
-      (_xen, _call, argument) => (argument.reason < abi.SHUTDOWN_REASONS.length ? 0 : Errno.EINVAL),
+      (xen, _call, argument) => {
+        latchShutdown(xen.domain, argument.reason);
+        return 0;
+      },
     ),
     operation({ number: Schedop.watchdog, name: "SCHEDOP_watchdog" }, "in", abi.schedWatchdog, (xen, _call, argument) =>
       xen.timers.setWatchdog(argument.id, argument.timeout),

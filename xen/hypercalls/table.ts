@@ -122,7 +122,7 @@ export class HypercallTable {
     const high = call.hi(pointer);
     const low = call.lo(pointer);
     if (row.direction === "out") bytes.fill(0);
-    else if (!call.vm.read(high, low, bytes, size)) return Errno.EFAULT;
+    else if (!call.vm.read(high, low, bytes, size)) return row.fault?.(call) ?? Errno.EFAULT;
     const result = row.run(this.#xen, call, (call.longMode ? bound.wide : bound.compat) as never);
     if (row.direction === "in" || result < 0) return result;
     return call.vm.write(high, low, bytes, size) ? result : Errno.EFAULT;

@@ -24,7 +24,9 @@ const FEATURES =
   XenFeature.autoTranslatedPhysmap |
   XenFeature.hvmCallbackVector |
   XenFeature.hvmSafePvclock |
-  XenFeature.hvmPirqs;
+  XenFeature.hvmPirqs |
+  XenFeature.runstatePhysArea |
+  XenFeature.vcpuTimePhysArea;
 
 /** Writes `text` as a C string over the whole of `target`, zeros to its end (XSA-122). */
 function fillText(target: Uint8Array, text: string): void {

@@ -1,6 +1,7 @@
 /** memory_op, as a table: who calls with what, and the answer. H-, E- and G-numbers are those of the list of hostile inputs. */
 import assert from "node:assert/strict";
 import { vcpuId } from "../../../shared/brand.js";
+import { FakeKernel } from "../fake-host.js";
 import { Guest, RAM_BYTES } from "../guest.js";
 
 // xen/include/public/xen.h, errno.h.
@@ -10,8 +11,10 @@ const NOWHERE = 0x7000_0000;
 const EPERM = -1;
 const ENOENT = -2;
 const ESRCH = -3;
+const EACCES = -13;
 const EFAULT = -14;
 const EINVAL = -22;
+const ENOSYS = -38;
 const EOPNOTSUPP = -95;
 
 describe("memory_op", () => {
@@ -40,9 +43,9 @@ describe("memory_op", () => {
     ["shared_info with an index", 0, 1, 0x30, EINVAL],
     ["a grant frame past the last", 1, 4, 0x30, EINVAL],
     ["a status frame", 1, 0x8000_0000, 0x30, EINVAL],
-    ["gmfn", 2, 0, 0x30, EOPNOTSUPP],
-    ["gmfn_foreign", 4, 0, 0x30, EPERM],
-    ["dev_mmio", 5, 0, 0x30, EPERM],
+    ["a frame of RAM for where none can be", 2, 0x30, 0x5_0000, EOPNOTSUPP],
+    ["gmfn_foreign", 4, 0, 0x30, ENOSYS],
+    ["dev_mmio", 5, 0, 0x30, EACCES],
     ["a space that is none", 9, 0, 0x30, EINVAL],
     ["the LAPIC's frame", 0, 0, 0xfee00, EINVAL],
     ["a frame beyond all", 0, 0, 0xffff_ffff, EINVAL],
@@ -107,8 +110,55 @@ describe("memory_op", () => {
   it("H10: add_to_physmap_batch of 65535 entries ends at the first bad pointer", () => {
     const guest = new Guest();
     assert.equal(guest.op(MEMORY_OP, 23, SELF | (1 << 16), 0xffff, 0x3000, 0, 0x3000, 0, NOWHERE, 0), EFAULT);
-    assert.equal(guest.op(MEMORY_OP, 23, SELF | (3 << 16), 1, 0, 0, 0, 0, 0, 0), EINVAL);
-    assert.equal(guest.op(MEMORY_OP, 23, SELF | (4 << 16), 1, 0, 0, 0, 0, 0, 0), EPERM);
+    assert.equal(guest.op(MEMORY_OP, 23, SELF | (3 << 16), 1, 0, 0, 0, 0, 0, 0), EOPNOTSUPP);
+    assert.equal(guest.op(MEMORY_OP, 23, SELF | (4 << 16), 1, 0x3000, 0, 0x3000, 0, 0x3100, 0), 0);
+    assert.equal(guest.word(0x3100) | 0, EPERM);
+  });
+
+  it("add_to_physmap_batch has the guest call again for the rest of a long list", () => {
+    const guest = new Guest();
+    const entries = 600;
+    assert.equal(guest.op(MEMORY_OP, 23, SELF | (77 << 16), entries, 0x3000, 0, 0x3000, 0, 0x8000, 0), 0);
+    assert.equal(guest.exits, 3);
+    const errors = Array.from({ length: entries }, (_, i) => guest.word(0x8000 + i * 4) | 0);
+    assert.deepEqual(errors, new Array<number>(entries).fill(EINVAL));
+    assert.equal(guest.word(0x8000 + entries * 4), 0);
+  });
+
+  /** Frames of which each holds its number; what a run of `size` has left there. */
+  function moveRun(from: number, to: number, size: number): { guest: Guest; at: (frame: number) => number } {
+    const guest = new Guest();
+    for (let frame = 0x40; frame < 0x60; frame++) guest.words(frame * 4096, frame);
+    assert.equal(guest.op(MEMORY_OP, ADD, SELF | (size << 16), 3, from, 0, to, 0), 0);
+    return { guest, at: (frame) => guest.word(frame * 4096) };
+  }
+
+  for (const [what, from, to] of [
+    ["up", 0x44, 0x46],
+    ["down", 0x46, 0x44],
+    ["far", 0x44, 0x50],
+  ] as const) {
+    it(`add_to_physmap moves a run of RAM ${what}, over itself too`, () => {
+      const { guest, at } = moveRun(from, to, 4);
+      assert.deepEqual(
+        [0, 1, 2, 3].map((i) => at(to + i)),
+        [from, from + 1, from + 2, from + 3],
+      );
+      const lost = Math.min(4, Math.abs(to - from));
+      assert.equal(guest.op(MEMORY_OP, 3, SELF), 256 - lost);
+      assert.equal(guest.host.taken().filter((call) => call.startsWith("discardFrames")).length, 4);
+    });
+  }
+
+  it("add_to_physmap tells who keeps shared_info that it has moved, by its frame, and covered", () => {
+    const guest = new Guest({ kernel: new FakeKernel() });
+    add(guest, 0, 0, 0x30);
+    assert.equal(add(guest, 2, 0x30, 0x31), 0);
+    assert.deepEqual([...guest.host.overlays], [[0, 0x31]]);
+    assert.equal(guest.xen.vcpuInfoGpa(vcpuId(0)), 0x3_1000);
+    assert.equal(add(guest, 1, 0, 0x31), 0);
+    assert.deepEqual([...guest.host.overlays], [[1, 0x31]]);
+    assert.equal(guest.xen.vcpuInfoGpa(vcpuId(0)), -1);
   });
 
   it("memory_map gives the e820 entries", () => {
@@ -119,8 +169,32 @@ describe("memory_op", () => {
       [0, 4, 8, 12, 16].map((at) => guest.word(0x3000 + at)),
       [0, 0, RAM_BYTES, 0, 1],
     );
-    assert.equal(guest.op(MEMORY_OP, 9, 0, 0, 0x3000, 0), EINVAL);
+    assert.equal(guest.op(MEMORY_OP, 9, 0, 0, 0x3000, 0), 0);
+    assert.equal(guest.out(0), 0);
     assert.equal(guest.op(MEMORY_OP, 9, 5, 0, NOWHERE, 0), EFAULT);
+  });
+
+  it("set_memory_map changes what memory_map tells, until the domain is a new one, over save and restore", () => {
+    const guest = new Guest();
+    const map = (): number[] => {
+      assert.equal(guest.op(MEMORY_OP, 9, 5, 0, 0x3000, 0), 0);
+      return [guest.out(0), guest.word(0x3000), guest.word(0x3010)];
+    };
+    guest.words(0x4000, 0x7000, 0, 0x1000, 0, 2, 0x9000, 0, 0x1000, 0, 3);
+    assert.equal(guest.op(MEMORY_OP, 13, SELF, 0, 2, 0, 0x4000, 0), 0);
+    assert.deepEqual(map(), [2, 0x7000, 2]);
+    const state = guest.xen.save();
+    guest.xen.softReset();
+    assert.deepEqual(map(), [1, 0, 1]);
+    guest.xen.restore(state);
+    assert.deepEqual(map(), [2, 0x7000, 2]);
+  });
+
+  it("set_memory_map leaves what was there when part of the new one is missing", () => {
+    const guest = new Guest();
+    assert.equal(guest.op(MEMORY_OP, 13, SELF, 0, 1024, 0, RAM_BYTES - 4096, 0), EFAULT);
+    guest.op(MEMORY_OP, 9, 1024, 0, 0x3000, 0);
+    assert.equal(guest.out(0), 1);
   });
 
   it("answers how much memory there is", () => {
@@ -132,17 +206,16 @@ describe("memory_op", () => {
     assert.equal(guest.op(MEMORY_OP, 3, 9), ESRCH);
   });
 
-  it("lets the guest's balloon take frames out and put them back, zeroed", () => {
+  it("lets the guest's balloon take frames out and put them back, and gives them to the host (V8)", () => {
     const guest = new Guest();
     guest.words(0x3000, 0x40, 0, 0x41, 0, 0x5_0000, 0);
-    guest.words(0x4_0000, 0xabcd);
     /** struct xen_memory_reservation: extent_start, nr_extents, extent_order, mem_flags, domid. */
     const reservation = [0x3000, 0, 3, 0, 0, 0, SELF] as const;
     assert.equal(guest.op(MEMORY_OP, 1, ...reservation), 2);
+    assert.deepEqual(guest.host.taken(), ["discardFrames 0x40 2"]);
     assert.equal(guest.op(MEMORY_OP, 3, SELF), 254);
     assert.equal(guest.op(MEMORY_OP, 1, ...reservation), 0);
     assert.equal(guest.op(MEMORY_OP, 6, ...reservation), 2);
-    assert.equal(guest.word(0x4_0000), 0);
     assert.equal(guest.op(MEMORY_OP, 3, SELF), 256);
   });
 

@@ -33,10 +33,40 @@ describe("sched_op", () => {
     });
   }
 
-  it("H19: shutdown for reasons that are none is refused", () => {
+  for (const reason of [6, 7, 255, 0xffff_ffff]) {
+    it(`H19: shutdown ${reason}, which is no reason, powers the machine off and is logged`, () => {
+      const guest = new Guest();
+      assert.equal(guest.op(SCHED_OP, 2, reason), 0);
+      assert.deepEqual(guest.host.taken(), ["shutdown 0 poweroff"]);
+      assert.deepEqual(guest.host.records.at(-1)?.fields, { vcpu: 0, reason: reason % 256 });
+    });
+  }
+
+  it("shutdown looks at the low byte of its reason", () => {
     const guest = new Guest();
-    for (const reason of [6, 7, 255, 0xffff_ffff]) assert.equal(guest.op(SCHED_OP, 2, reason), EINVAL);
-    assert.deepEqual(guest.host.taken(), []);
+    guest.op(SCHED_OP, 2, 0x1234_5601);
+    assert.deepEqual(guest.host.taken(), ["shutdown 0 reboot"]);
+  });
+
+  it("shutdown_code latches the reason of the next shutdown, and the first counts", () => {
+    const guest = new Guest();
+    assert.deepEqual([guest.op(SCHED_OP, 5, 3), guest.op(SCHED_OP, 5, 1), guest.op(SCHED_OP, 2, 0)], [0, 0, 0]);
+    guest.op(SCHED_OP, 2, 0);
+    assert.deepEqual(guest.host.taken(), ["shutdown 0 crash", "shutdown 0 poweroff"]);
+  });
+
+  it("shutdown_code counts for a watchdog, too, and is forgotten in a new domain", () => {
+    const guest = new Guest();
+    guest.op(SCHED_OP, 5, 0xff03);
+    guest.op(SCHED_OP, 6, 0, 5);
+    guest.xen.timers.expire(vcpuId(0), 7e9);
+    guest.op(SCHED_OP, 5, 3);
+    guest.xen.softReset();
+    guest.op(SCHED_OP, 2, 1);
+    assert.deepEqual(
+      guest.host.taken().filter((call) => call.startsWith("shutdown")),
+      ["shutdown 0 crash", "shutdown 0 reboot"],
+    );
   });
 
   it("H18: poll takes 128 ports at most, that exist", () => {
@@ -96,7 +126,10 @@ describe("sched_op", () => {
 
   it("remote_shutdown and pin_override are refused", () => {
     const guest = new Guest();
-    assert.deepEqual([guest.op(SCHED_OP, 4, SELF, 0), guest.op(SCHED_OP, 4, 5, 0)], [EPERM, ESRCH]);
+    assert.deepEqual(
+      [1, SELF, 5].map((domid) => guest.op(SCHED_OP, 4, domid, 0)),
+      [EPERM, ESRCH, ESRCH],
+    );
     assert.equal(guest.op(SCHED_OP, 7, 0), EPERM);
   });
 });
