@@ -1,0 +1,83 @@
+/**
+ * A PRD table as the bus master walks it: entries of 8 bytes that name runs of guest memory.
+ *
+ * The guest may change the table meanwhile: each entry is read once. The walk ends where an entry says so, and at the
+ * next multiple of 64 KiB, which a table must not cross; every entry gives at least 2 bytes. So no table is endless.
+ *
+ * [BMIDE] 1.2 "Physical region descriptor", 1.1 "Physical region descriptor table"
+ */
+import { PAGE_SIZE } from "../../shared/brand.js";
+import type { GuestMemory, MemoryRegion } from "../../shared/memory.js";
+
+/** Bytes of an entry. */
+const ENTRY = 8;
+/** What a table lies within, and what a count of 0 stands for. */
+const KIB_64 = 0x1_0000;
+/** Of an entry's second word: this is the last one. */
+const END_OF_TABLE = 0x8000_0000;
+
+/** Where data can go next. */
+export interface Piece {
+  readonly region: MemoryRegion;
+  /** Into the region, in bytes. */
+  readonly offset: number;
+  readonly length: number;
+}
+
+export class PrdTable {
+  readonly #memory: GuestMemory;
+  #next = 0;
+  #ended = false;
+  /** What is left of the present entry. */
+  #base = 0;
+  #left = 0;
+
+  constructor(memory: GuestMemory) {
+    this.#memory = memory;
+  }
+
+  /** Starts over with the table at guest-physical address `table`. */
+  start(table: number): void {
+    this.#next = table;
+    this.#ended = false;
+    this.#left = 0;
+  }
+
+  /** All that the table names has been used. */
+  get exhausted(): boolean {
+    return this.#left === 0 && this.#ended;
+  }
+
+  /** The next piece of memory; "end" after the last one, "fault" where the table or what it names is not memory. */
+  peek(): Piece | "end" | "fault" {
+    if (this.#left === 0) {
+      if (this.#ended) return "end";
+      if (!this.#fetch()) return "fault";
+    }
+    const whole = this.#memory.region(this.#base, this.#left);
+    const length = whole === undefined ? Math.min(this.#left, PAGE_SIZE - (this.#base % PAGE_SIZE)) : this.#left;
+    const region = whole ?? this.#memory.region(this.#base, length);
+    return region === undefined ? "fault" : { region, offset: this.#base - region.gpa, length };
+  }
+
+  /** The first `length` bytes of the piece just peeked at are used. */
+  consume(length: number): void {
+    this.#base += length;
+    this.#left -= length;
+  }
+
+  #fetch(): boolean {
+    const region = this.#memory.region(this.#next, ENTRY);
+    if (region === undefined) return false;
+    const at = this.#next - region.gpa;
+    const base = region.view.getUint32(at, true);
+    const word = region.view.getUint32(at + 4, true);
+    // Memory and counts are in units of 2 bytes.
+    this.#base = base - (base % 2);
+    this.#left = word & 0xfffe;
+    if (this.#left === 0) this.#left = KIB_64;
+    this.#next += ENTRY;
+    this.#ended = (word & END_OF_TABLE) !== 0 || this.#next % KIB_64 === 0;
+    return true;
+  }
+}
