@@ -84,6 +84,8 @@ export interface ElfSegment {
 }
 
 export interface Elf {
+  /** Of class ELFCLASS64. */
+  readonly wide: boolean;
   readonly entry: bigint;
   readonly segments: readonly ElfSegment[];
 }
@@ -143,7 +145,7 @@ export function readElf(image: ImageSource): Elf {
     });
   }
   const entry = layout.wide ? view.getBigUint64(layout.entry, true) : BigInt(view.getUint32(layout.entry, true));
-  return { entry, segments };
+  return { wide: layout.wide, entry, segments };
 }
 
 /** Loads all segments to their physical addresses, clears what the file does not fill, and returns what they span. */

@@ -1,11 +1,12 @@
 /**
  * What PC firmware leaves below 1 MiB for whoever boots without asking it: the BIOS data area, the extended one, and
- * the BIOS area with the ACPI tables, where kernels without a better pointer scan for the RSDP.
+ * the BIOS area with the tables that kernels without a better pointer scan it for.
  *
  * [BDA] IBM PS/2 and PC BIOS Interface Technical Reference, 1991: BIOS data area
  * [ACPI] ACPI 6.5, 5.2.5.1 "Finding the RSDP on IA-PC Systems"
  */
 import { BIOS_AREA_START, EBDA_START, LEGACY_HOLE_START, ONE_MIB } from "../../shared/layout.js";
+import type { Gpa } from "../../shared/brand.js";
 import type { GuestMemory } from "../../shared/memory.js";
 
 /** [BDA] The BIOS data area and its fields. */
@@ -18,19 +19,23 @@ const BDA_BASE_MEMORY_KIB = 0x13;
 /** I/O bases of COM1 to COM4. */
 const COM_PORTS = [0x3f8, 0x2f8, 0x3e8, 0x2e8] as const;
 
-/** Room for firmware tables, in bytes. */
-export const BIOS_AREA_SIZE = ONE_MIB - BIOS_AREA_START;
+/** Something for the BIOS area. */
+export interface FirmwareData {
+  readonly at: Gpa;
+  readonly bytes: Uint8Array;
+}
 
 /**
  * Writes both data areas and the BIOS area from scratch: after a reset they may hold anything.
  *
  * @param serialPorts which of COM1 (0) to COM4 (3) exist
- * @param tables what goes to the start of the BIOS area
+ * @param data what goes to the BIOS area, in the order of addresses
  */
-export function writeLowMemory(memory: GuestMemory, serialPorts: readonly number[], tables: Uint8Array): void {
-  if (tables.length > BIOS_AREA_SIZE) {
-    throw new RangeError(`Cannot place ${tables.length} bytes of firmware tables: ${BIOS_AREA_SIZE} fit`);
-  }
+export function writeLowMemory(
+  memory: GuestMemory,
+  serialPorts: readonly number[],
+  data: readonly FirmwareData[],
+): void {
   const bda = new DataView(new ArrayBuffer(BDA_SIZE));
   [...serialPorts]
     .sort((a, b) => a - b)
@@ -45,6 +50,13 @@ export function writeLowMemory(memory: GuestMemory, serialPorts: readonly number
   ebda[0] = ebda.length >>> 10; // Its own size in KiB.
   memory.write(EBDA_START, ebda);
 
-  memory.fill(BIOS_AREA_START, BIOS_AREA_SIZE, 0);
-  memory.write(BIOS_AREA_START, tables);
+  memory.fill(BIOS_AREA_START, ONE_MIB - BIOS_AREA_START, 0);
+  let free: number = BIOS_AREA_START;
+  for (const { at, bytes } of data) {
+    if (at < free || at + bytes.length > ONE_MIB) {
+      throw new RangeError(`Cannot place ${bytes.length} bytes of firmware data at 0x${at.toString(16)}`);
+    }
+    memory.write(at, bytes);
+    free = at + bytes.length;
+  }
 }

@@ -18,10 +18,27 @@ const STRING_PREFIX = 0x0d;
 const SCOPE_OP = 0x10;
 const BUFFER_OP = 0x11;
 const PACKAGE_OP = 0x12;
-const EXT_PREFIX = 0x5b;
-const DEVICE_OP = 0x82;
-const ROOT_CHAR = 0x5c;
+const METHOD_OP = 0x14;
 const DUAL_NAME_PREFIX = 0x2e;
+const MULTI_NAME_PREFIX = 0x2f;
+const EXT_PREFIX = 0x5b;
+const ROOT_CHAR = 0x5c;
+const ARG0_OP = 0x68;
+const STORE_OP = 0x70;
+const AND_OP = 0x7b;
+const OR_OP = 0x7d;
+const CREATE_DWORD_FIELD_OP = 0x8a;
+const IF_OP = 0xa0;
+const RETURN_OP = 0xa4;
+/** After the prefix. */
+const REGION_OP = 0x80;
+const FIELD_OP = 0x81;
+const DEVICE_OP = 0x82;
+/** [ACPI] 20.2.5.2: address space of an operation region. */
+const PCI_CONFIG = 0x02;
+/** [ACPI] 20.2.5.2: bytes at a time, no lock, other bits are kept. */
+const BYTE_ACCESS = 0x01;
+const SERIALIZED = 0x08;
 
 /** An integer below 2^32 in its shortest form. [ACPI] 20.2.3 */
 export function integer(value: number): Aml {
@@ -71,22 +88,71 @@ export function buffer(bytes: Aml): Aml {
   return [BUFFER_OP, ...withLength([...integer(bytes.length), ...bytes])];
 }
 
+/** `Method (segment, args) { terms }`; one that makes names of its own is serialized. */
+export function method(segment: string, args: number, ...terms: readonly Aml[]): Aml {
+  const serialized = terms.some((term) => term[0] === NAME_OP || term[0] === CREATE_DWORD_FIELD_OP);
+  const flags = args | (serialized ? SERIALIZED : 0);
+  return [METHOD_OP, ...withLength([...nameSegment(segment), flags, ...terms.flat()])];
+}
+
+/** `OperationRegion (segment, PCI_Config, offset, length)` and its bytes, each a field. */
+export function configBytes(segment: string, offset: number, fields: readonly string[]): Aml {
+  const units = fields.flatMap((field) => [...nameSegment(field), 8]);
+  return [
+    ...[EXT_PREFIX, REGION_OP, ...nameSegment(segment), PCI_CONFIG, ...integer(offset), ...integer(fields.length)],
+    ...[EXT_PREFIX, FIELD_OP, ...withLength([...nameSegment(segment), BYTE_ACCESS, ...units])],
+  ];
+}
+
+/** A reference to an object. */
+export function ref(path: string): Aml {
+  return namePath(path);
+}
+
+/** The first argument of a method. */
+export const arg0: Aml = [ARG0_OP];
+
+export function store(value: Aml, target: Aml): Aml {
+  return [STORE_OP, ...value, ...target];
+}
+
+/** `a & b`, not stored. */
+export function and(a: Aml, b: Aml): Aml {
+  return [AND_OP, ...a, ...b, ZERO_OP];
+}
+
+/** `a | b`, not stored. */
+export function or(a: Aml, b: Aml): Aml {
+  return [OR_OP, ...a, ...b, ZERO_OP];
+}
+
+/** `If (predicate) { terms }` */
+export function when(predicate: Aml, ...terms: readonly Aml[]): Aml {
+  return [IF_OP, ...withLength([...predicate, ...terms.flat()])];
+}
+
+export function answer(value: Aml): Aml {
+  return [RETURN_OP, ...value];
+}
+
+/** `CreateDWordField (source, index, segment)` */
+export function dwordField(source: Aml, index: number, segment: string): Aml {
+  return [CREATE_DWORD_FIELD_OP, ...source, ...integer(index), ...nameSegment(segment)];
+}
+
 /** `value` in `size` bytes, least significant first. */
 export function little(value: number, size: number): Aml {
   return Array.from({ length: size }, (_, i) => Math.floor(value / 2 ** (8 * i)) % 0x100);
 }
 
-/** [ACPI] 20.2.2: `\`, or one or two segments, absolute or relative. */
+/** [ACPI] 20.2.2: `\`, or segments, absolute or relative. */
 function namePath(path: string): Aml {
   const root = path.startsWith("\\") ? [ROOT_CHAR] : [];
   const segments = path.slice(root.length).split(".").filter(Boolean);
-  if (segments.length === 0) return [...root, 0];
-  if (segments.length > 2) throw new RangeError(`Cannot encode the name ${path}: it has more than two segments`);
-  return [
-    ...root,
-    ...(segments.length === 2 ? [DUAL_NAME_PREFIX] : []),
-    ...segments.flatMap((each) => [...nameSegment(each)]),
-  ];
+  const { length } = segments;
+  if (length === 0) return [...root, 0];
+  const prefix = length === 1 ? [] : length === 2 ? [DUAL_NAME_PREFIX] : [MULTI_NAME_PREFIX, length];
+  return [...root, ...prefix, ...segments.flatMap((each) => [...nameSegment(each)])];
 }
 
 /** [ACPI] 20.2.2: four characters, filled up with underscores. */

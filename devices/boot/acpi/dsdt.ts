@@ -1,14 +1,32 @@
 /**
- * The DSDT: what hardware there is that cannot be found by asking. Static data only, no methods, so that a guest needs
- * nothing but its parser to read it.
+ * The DSDT: what hardware there is that cannot be found by asking. All of it is static but the links of PCI interrupts,
+ * which say where the board routes them now, whoever set that up.
  *
- * [ACPI] ACPI 6.5: 6.1 (identification), 6.2.13 (_PRT), 7.4.2 (_Sx)
+ * [ACPI] ACPI 6.5: 6.1 (identification), 6.2 (configuration: _CRS, _DIS, _PRS, _PRT, _SRS), 7.4.2 (_Sx)
  * [PIIX3] Intel 82371SB data sheet, 29055002
  */
-import { PCI_WINDOW_END, PCI_WINDOW_START } from "../../../shared/layout.js";
-import { device, eisaId, integer, name, pack, scope, text } from "./aml.js";
+import { PCI_WINDOW_END } from "../../../shared/layout.js";
+import {
+  and,
+  answer,
+  arg0,
+  configBytes,
+  device,
+  dwordField,
+  eisaId,
+  integer,
+  method,
+  name,
+  or,
+  pack,
+  ref,
+  scope,
+  store,
+  text,
+  when,
+} from "./aml.js";
 import type { Aml } from "./aml.js";
-import { busWindow, ioPorts, ioWindow, isaIrq, memoryWindow, resources } from "./resources.js";
+import { busWindow, ioPorts, ioWindow, isaIrq, memoryWindow, PCI_IRQ_OFFSET, pciIrqs, resources } from "./resources.js";
 
 /** What of the machine the tables describe. */
 export interface AcpiConfig {
@@ -20,10 +38,23 @@ export interface AcpiConfig {
   /** A PS/2 mouse on the keyboard controller's second port. */
   readonly mouse: boolean;
   readonly vga: boolean;
+  /** I/O port of the PIIX4's power management block. */
+  readonly pmBase: number;
+  /** First address of the PCI memory window below 4 GiB. */
+  readonly pciWindowStart: number;
 }
 
-/** ISA interrupts of the four PIRQ lines, as PC firmware sets them up: PIRQA and B on 10, C and D on 11. */
-const PIRQ_IRQS = [10, 10, 11, 11] as const;
+/** Links of the four PIRQ lines, the fields of PIRQRC that they stand for, and where a line can go. */
+const LINKS = ["LNKA", "LNKB", "LNKC", "LNKD"] as const;
+const ROUTES = ["PRQ0", "PRQ1", "PRQ2", "PRQ3"] as const;
+const LINK_IRQS = [5, 10, 11] as const;
+/** [PIIX3] 2.2.9: PIRQRC, its bit for "routed nowhere", and the interrupt. */
+const PIRQRC = 0x60;
+const ROUTING_DISABLED = 0x80;
+const ROUTED_IRQ = 0x0f;
+/** [ACPI] 6.3.7 _STA: present, shown and working; with or without being enabled. */
+const STATUS_DISABLED = 0x09;
+const STATUS_ENABLED = 0x0b;
 const PCI_SLOTS = 32;
 const PCI_PINS = 4;
 /** The PIIX, whose power management function (01.3) has its INTA tied to the SCI. */
@@ -47,7 +78,12 @@ export function buildDsdt(config: AcpiConfig): Aml {
   return [
     // SLP_TYPa and SLP_TYPb; the PM1 control register takes type 0 as soft off. S3 and S4 are not modelled.
     ...name("_S5", pack(integer(0), integer(0), integer(0), integer(0))),
-    ...scope("\\_SB", ...config.apicIds.map((_, index) => processor(index)), pciHost(config)),
+    ...scope(
+      "\\_SB",
+      ...config.apicIds.map((_, index) => processor(index)),
+      ...LINKS.map((_, index) => interruptLink(index)),
+      pciHost(config),
+    ),
   ];
 }
 
@@ -63,7 +99,7 @@ function pciHost(config: AcpiConfig): Aml {
     ioWindow(0, 0xcf7),
     ioWindow(0xd00, 0xffff),
     memoryWindow(0xa_0000, 0xb_ffff, true),
-    memoryWindow(PCI_WINDOW_START, PCI_WINDOW_END - 1, false),
+    memoryWindow(config.pciWindowStart, PCI_WINDOW_END - 1, false),
   );
   return device(
     "PCI0",
@@ -77,25 +113,51 @@ function pciHost(config: AcpiConfig): Aml {
 }
 
 /**
- * One row per slot and pin, to a global interrupt. [PIIX3] leaves the wiring to the board; ours shifts each slot's pins
- * by one, so that INTA of neighbouring slots is spread over the four PIRQ lines.
+ * One row per slot and pin, to a link. [PIIX3] leaves the wiring to the board; ours shifts each slot's pins by one, so
+ * that INTA of neighbouring slots is spread over the four PIRQ lines.
  */
 function interruptRoutes(): Aml {
   const rows: Aml[] = [];
   for (let slot = 0; slot < PCI_SLOTS; slot++) {
     for (let pin = 0; pin < PCI_PINS; pin++) {
-      const irq = slot === PIIX_SLOT && pin === 0 ? SCI_IRQ : (PIRQ_IRQS[(slot + pin + 3) % PCI_PINS] ?? 0);
+      const where = [integer(slot * 0x1_0000 + ANY_FUNCTION), integer(pin)];
+      const link = LINKS[(slot + pin + 3) % PCI_PINS] ?? "LNKA";
       // [ACPI] table 6.14: address, pin, source (0: a global interrupt), source index.
-      rows.push(pack(integer(slot * 0x1_0000 + ANY_FUNCTION), integer(pin), integer(0), integer(irq)));
+      const isSci = slot === PIIX_SLOT && pin === 0;
+      rows.push(isSci ? pack(...where, integer(0), integer(SCI_IRQ)) : pack(...where, ref(link), integer(0)));
     }
   }
   return pack(...rows);
+}
+
+/** A PCI interrupt link: which ISA interrupt its PIRQ line goes to is in PIRQRC, and can be changed there. */
+function interruptLink(index: number): Aml {
+  const route = ref(`\\_SB.PCI0.ISA.${ROUTES[index] ?? ROUTES[0]}`);
+  const disabled = and(route, integer(ROUTING_DISABLED));
+  return device(
+    LINKS[index] ?? LINKS[0],
+    name("_HID", eisaId("PNP0C0F")),
+    name("_UID", integer(index)),
+    name("_PRS", resources(pciIrqs(...LINK_IRQS))),
+    method("_STA", 0, when(disabled, answer(integer(STATUS_DISABLED))), answer(integer(STATUS_ENABLED))),
+    method("_DIS", 0, store(or(route, integer(ROUTING_DISABLED)), route)),
+    method(
+      "_CRS",
+      0,
+      name("BUF0", resources(pciIrqs(0))),
+      dwordField(ref("BUF0"), PCI_IRQ_OFFSET, "IRQ0"),
+      store(and(route, integer(ROUTED_IRQ)), ref("IRQ0")),
+      answer(ref("BUF0")),
+    ),
+    method("_SRS", 1, dwordField(arg0, PCI_IRQ_OFFSET, "IRQ1"), store(ref("IRQ1"), route)),
+  );
 }
 
 function isaBridge(config: AcpiConfig): Aml {
   return device(
     "ISA",
     name("_ADR", integer(ISA_ADDRESS)),
+    configBytes("PIRQ", PIRQRC, ROUTES),
     isaDevice("PIC", "PNP0000", ioPorts(0x20, 2), ioPorts(0xa0, 2), isaIrq(2)),
     isaDevice("TMR", "PNP0100", ioPorts(0x40, 4), isaIrq(0)),
     isaDevice("RTC", "PNP0B00", ioPorts(0x70, 2), isaIrq(8)),
@@ -105,7 +167,7 @@ function isaBridge(config: AcpiConfig): Aml {
       config.serialPorts.includes(index) ? [serial(index, base, irq)] : [],
     ),
     // Ports of the chipset, so that nothing else is put there: APM, GPE0, power management.
-    isaDevice("MISC", "PNP0C02", ioPorts(0xb2, 2), ioPorts(0xafe0, 4), ioPorts(0xb000, 0x40)),
+    isaDevice("MISC", "PNP0C02", ioPorts(0xb2, 2), ioPorts(0xafe0, 4), ioPorts(config.pmBase, 0x40)),
   );
 }
 

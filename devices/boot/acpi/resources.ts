@@ -12,6 +12,9 @@ const IO_PORT = 0x47;
 const END_TAG = 0x79;
 const DWORD_ADDRESS = 0x87;
 const WORD_ADDRESS = 0x88;
+const EXTENDED_IRQ = 0x89;
+/** [ACPI] table 6.58: the device consumes it; level-triggered, active high, shared. */
+const PCI_IRQ_FLAGS = 0x09;
 
 /** [ACPI] table 6.46: resource types of address space descriptors. */
 const Space = { memory: 0, io: 1, bus: 2 } as const;
@@ -36,6 +39,15 @@ export function ioPorts(base: number, length: number): Aml {
 /** An ISA interrupt: edge-triggered, active high, exclusive. [ACPI] 6.4.2.1 */
 export function isaIrq(irq: number): Aml {
   return [IRQ_NO_FLAGS, ...little(1 << irq, 2)];
+}
+
+/** Where the first interrupt is in a template that starts with {@link pciIrqs}. */
+export const PCI_IRQ_OFFSET = 5;
+
+/** Interrupts that a PCI line can go to, or goes to: level-triggered, active high, shared. [ACPI] 6.4.3.6 */
+export function pciIrqs(...irqs: readonly number[]): Aml {
+  const body = [PCI_IRQ_FLAGS, irqs.length, ...irqs.flatMap((irq) => little(irq, 4))];
+  return [EXTENDED_IRQ, ...little(body.length, 2), ...body];
 }
 
 /** Bus numbers that a bridge forwards, both inclusive. [ACPI] 6.4.3.5.3 */

@@ -38,6 +38,12 @@ export interface AcpiTable {
   readonly checksums: readonly AcpiChecksum[];
 }
 
+interface IoBlock {
+  readonly port: number;
+  /** In bytes. */
+  readonly length: number;
+}
+
 export interface LinkedAcpi {
   /** Everything, to be put at the address it was linked for. */
   readonly bytes: Uint8Array;
@@ -54,14 +60,15 @@ const CREATOR_ID = "XENO";
 const TABLE_ALIGNMENT = 16;
 const FACS_ALIGNMENT = 64;
 
-/** Fixed hardware, which the PM device answers: [PIIX4] 7.2 behind PMBA 0xb000, and the board's choices. */
+/** Fixed hardware, which the PM device answers: [PIIX4] 7.2 behind PMBA, and the board's choices. */
 const SCI_IRQ = 9;
 const APM_CONTROL_PORT = 0xb2;
 const APM_ACPI_ENABLE = 0xf1;
 const APM_ACPI_DISABLE = 0xf0;
-const PM1A_EVENT = { port: 0xb000, length: 4 } as const;
-const PM1A_CONTROL = { port: 0xb004, length: 2 } as const;
-const PM_TIMER = { port: 0xb008, length: 4 } as const;
+/** Offsets from PMBA. */
+const PM1A_EVENT = { offset: 0, length: 4 } as const;
+const PM1A_CONTROL = { offset: 4, length: 2 } as const;
+const PM_TIMER = { offset: 8, length: 4 } as const;
 const GPE0 = { port: 0xafe0, length: 4 } as const;
 const RESET_PORT = 0xcf9;
 /** Full reset: CPU, PCI, and power cycle. */
@@ -107,19 +114,32 @@ export function buildAcpi(config: AcpiConfig): readonly AcpiTable[] {
   return [rsdp(), rootTable("RSDT", 4, listed), rootTable("XSDT", 8, listed), ...tables];
 }
 
-/** Lays the tables out from `base` on, fills in the pointers between them and the checksums. */
-export function linkAcpi(tables: readonly AcpiTable[], base: Gpa): LinkedAcpi {
+export interface TableLayout {
+  /** The tables one after another, not yet linked. */
+  readonly bytes: Uint8Array;
+  /** Where each is, by name. */
+  readonly places: ReadonlyMap<string, number>;
+}
+
+/** Puts tables one after another, each aligned as it wants from an address that is aligned for all. */
+export function layOut(tables: readonly AcpiTable[]): TableLayout {
   const places = new Map<string, number>();
   let end = 0;
   for (const { name, bytes, alignment } of tables) {
-    const at = Math.ceil((base + end) / alignment) * alignment - base;
+    const at = Math.ceil(end / alignment) * alignment;
     places.set(name, at);
     end = at + bytes.length;
   }
-  const linked = new Uint8Array(end);
-  for (const { name, bytes, pointers, checksums } of tables) {
+  const all = new Uint8Array(end);
+  for (const { name, bytes } of tables) all.set(bytes, place(places, name));
+  return { bytes: all, places };
+}
+
+/** Lays the tables out from `base` on, a page's start, fills in the pointers between them and the checksums. */
+export function linkAcpi(tables: readonly AcpiTable[], base: Gpa): LinkedAcpi {
+  const { bytes: linked, places } = layOut(tables);
+  for (const { name, pointers, checksums } of tables) {
     const at = place(places, name);
-    linked.set(bytes, at);
     for (const { offset, size, target } of pointers) {
       linked.set(little(base + place(places, target), size), at + offset);
     }
@@ -179,14 +199,18 @@ function facs(): AcpiTable {
 function fadt(config: AcpiConfig): AcpiTable {
   const bytes = new Uint8Array(244);
   const view = new DataView(bytes.buffer);
+  const [event, control, timer] = [PM1A_EVENT, PM1A_CONTROL, PM_TIMER].map(({ offset, length }) => ({
+    port: config.pmBase + offset,
+    length,
+  })) as [IoBlock, IoBlock, IoBlock];
   putHeader(bytes, "FACP", 3);
   view.setUint16(46, SCI_IRQ, true);
   view.setUint32(48, APM_CONTROL_PORT, true);
   view.setUint8(52, APM_ACPI_ENABLE);
   view.setUint8(53, APM_ACPI_DISABLE);
-  view.setUint32(56, PM1A_EVENT.port, true);
-  view.setUint32(64, PM1A_CONTROL.port, true);
-  view.setUint32(76, PM_TIMER.port, true);
+  view.setUint32(56, event.port, true);
+  view.setUint32(64, control.port, true);
+  view.setUint32(76, timer.port, true);
   view.setUint32(80, GPE0.port, true);
   view.setUint8(88, PM1A_EVENT.length);
   view.setUint8(89, PM1A_CONTROL.length);
@@ -202,9 +226,9 @@ function fadt(config: AcpiConfig): AcpiTable {
   bytes.set(ioAddress({ port: RESET_PORT, length: 1 }, BYTE_ACCESS), 116);
   view.setUint8(128, RESET_VALUE);
   // X_FIRMWARE_CTRL stays 0: the FACS has its address in the 32-bit field, and only one of the two may be used.
-  bytes.set(ioAddress(PM1A_EVENT), 148);
-  bytes.set(ioAddress(PM1A_CONTROL), 172);
-  bytes.set(ioAddress(PM_TIMER), 208);
+  bytes.set(ioAddress(event), 148);
+  bytes.set(ioAddress(control), 172);
+  bytes.set(ioAddress(timer), 208);
   bytes.set(ioAddress(GPE0), 220);
   return {
     name: "FACP",
@@ -220,10 +244,7 @@ function fadt(config: AcpiConfig): AcpiTable {
 }
 
 /** [ACPI] 5.2.3.2, a generic address; access size 0 leaves the width of accesses to the register's kind. */
-function ioAddress(
-  { port, length }: { readonly port: number; readonly length: number },
-  access = 0,
-): readonly number[] {
+function ioAddress({ port, length }: IoBlock, access = 0): readonly number[] {
   return [SYSTEM_IO, length * 8, 0, access, ...little(port, 8)];
 }
 

@@ -48,7 +48,15 @@ describe("bzImage, 64-bit boot protocol", () => {
   });
 
   it("points to the ACPI root pointer", () => {
-    const acpi = { apicIds: [0], serialPorts: [0], keyboard: true, mouse: false, vga: false };
+    const acpi = {
+      apicIds: [0],
+      serialPorts: [0],
+      keyboard: true,
+      mouse: false,
+      vga: false,
+      pmBase: 0xb000,
+      pciWindowStart: 0xe000_0000,
+    };
     const { machine, zeroPage } = boot({}, { acpi });
     assert.equal(machine.u64(zeroPage + 0x070), 0xe_0000);
     assert.equal(machine.text(0xe_0000).slice(0, 8), "RSD PTR ");

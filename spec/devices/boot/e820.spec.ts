@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { buildE820 } from "../../../devices/boot/e820.js";
+import { buildE820, encodeE820, firmwareE820 } from "../../../devices/boot/e820.js";
 
 const GIB = 1024 ** 3;
 
@@ -30,5 +30,26 @@ describe("buildE820()", () => {
 
   it("has no empty rows", () => {
     assert.ok(rows(1024 * 1024).every(([, length]) => length > 0));
+  });
+});
+
+describe("firmwareE820()", () => {
+  it("has RAM in one piece below the PCI window: firmware takes its own parts out of it", () => {
+    assert.deepEqual(
+      firmwareE820(0.5 * GIB).map(({ base, length, type }) => [base, length, type]),
+      [
+        [0, 0.5 * GIB, 1],
+        [0xfeff_8000, 0x4000, 2],
+        [0xfeff_c000, 0x4000, 2],
+      ],
+    );
+  });
+});
+
+describe("encodeE820()", () => {
+  it("gives each entry 20 bytes", () => {
+    const bytes = encodeE820(firmwareE820(4 * GIB));
+    assert.equal(bytes.length, 80);
+    assert.deepEqual([...bytes.subarray(60)], [0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0x20, 0, 0, 0, 0, 1, 0, 0, 0]);
   });
 });

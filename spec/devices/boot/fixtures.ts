@@ -73,6 +73,8 @@ export class SmallMachine {
       initrd: undefined,
       cmdline: "",
       acpi: undefined,
+      smbios: undefined,
+      apicIds: [0],
       serialPorts: [0],
       ...options,
     };

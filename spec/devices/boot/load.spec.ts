@@ -47,7 +47,17 @@ describe("loadKernel()", () => {
   }
 
   it("gives the same machine again after the guest has written all over RAM", () => {
-    const options = { acpi: { apicIds: [0, 1], serialPorts: [0], keyboard: true, mouse: true, vga: true } };
+    const options = {
+      acpi: {
+        apicIds: [0, 1],
+        serialPorts: [0],
+        keyboard: true,
+        mouse: true,
+        vga: true,
+        pmBase: 0xb000,
+        pciWindowStart: 0xe000_0000,
+      },
+    };
     const machine = new SmallMachine();
     const config = machine.config({ kernel: makeBzImage() }, options);
     const first = loadKernel(config);
@@ -56,6 +66,24 @@ describe("loadKernel()", () => {
     assert.deepEqual(loadKernel(config), first);
     assert.deepEqual(machine.bytes(first.registers.rsi, 4096), before.slice(0, 4096));
     assert.deepEqual(machine.bytes(0xe_0000, 0x2_0000), before.slice(0x9000));
+  });
+
+  it("leaves what kernels look for in the BIOS's segment: the MP table's pointer and SMBIOS's entry point", () => {
+    const smbios = {
+      ...{ xenVersion: 0x4_0011, uuid: new Uint8Array(16), sockets: 1, coresPerSocket: 1, threadsPerCore: 1 },
+      ...{ lowRamBytes: 1 << 24, highRamBytes: 0 },
+    };
+    const machine = new SmallMachine();
+    loadKernel(machine.config({ kernel: makeBzImage() }, { smbios }));
+    const found = new Map<string, number>();
+    for (let at = 0xf_0000; at < 0x10_0000; at += 16) {
+      const mark = String.fromCharCode(...machine.bytes(at, 4));
+      if (mark === "_MP_" || mark === "_SM_") found.set(mark, at);
+    }
+    assert.deepEqual([...found.keys()], ["_MP_", "_SM_"]);
+    const tables = machine.u32((found.get("_SM_") ?? 0) + 24);
+    // Type 0, 24 bytes long, comes first.
+    assert.deepEqual(machine.bytes(tables, 2), [0, 24]);
   });
 
   it("refuses a command line with a zero byte in it", () => {

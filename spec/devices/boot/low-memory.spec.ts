@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { writeLowMemory } from "../../../devices/boot/low-memory.js";
+import { gpa } from "../../../shared/brand.js";
 import { SmallMachine } from "./fixtures.js";
 
 describe("writeLowMemory()", () => {
   it("writes the BIOS data area: serial ports, extended area, base memory", () => {
     const machine = new SmallMachine();
-    writeLowMemory(machine.memory, [3, 0], new Uint8Array(0));
+    writeLowMemory(machine.memory, [3, 0], []);
     assert.deepEqual(
       [0, 2, 4].map((at) => machine.u16(0x400 + at)),
       [0x3f8, 0x2e8, 0],
@@ -17,15 +18,27 @@ describe("writeLowMemory()", () => {
 
   it("replaces what the guest left in the BIOS area", () => {
     const machine = new SmallMachine();
-    writeLowMemory(machine.memory, [], Uint8Array.from([1, 2]));
+    writeLowMemory(machine.memory, [], [{ at: gpa(0xe_0000), bytes: Uint8Array.of(1, 2) }]);
     assert.deepEqual(machine.bytes(0xe_0000, 4), [1, 2, 0, 0]);
     assert.deepEqual(machine.bytes(0xf_fffe, 3), [0, 0, 0xee]);
     assert.ok(machine.intact);
   });
 
-  it("throws on tables that do not fit", () => {
+  it("throws on data that does not fit", () => {
+    const { memory } = new SmallMachine();
+    const place = (...data: readonly (readonly [number, number])[]) => {
+      writeLowMemory(
+        memory,
+        [],
+        data.map(([at, length]) => ({ at: gpa(at), bytes: new Uint8Array(length) })),
+      );
+    };
     assert.throws(() => {
-      writeLowMemory(new SmallMachine().memory, [], new Uint8Array(0x2_0001));
+      place([0xe_0000, 0x2_0001]);
     }, RangeError);
+    assert.throws(() => {
+      place([0xe_0000, 0x101], [0xe_0100, 1]);
+    }, RangeError);
+    place([0xe_0000, 0x100], [0xe_0100, 1]);
   });
 });

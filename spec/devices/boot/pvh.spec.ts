@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { loadKernel } from "../../../devices/boot/load.js";
 import { SmallMachine, makePvhKernel, refusal } from "./fixtures.js";
 
-const ACPI = { apicIds: [0], serialPorts: [0], keyboard: true, mouse: false, vga: false };
+const ACPI = {
+  apicIds: [0],
+  serialPorts: [0],
+  keyboard: true,
+  mouse: false,
+  vga: false,
+  pmBase: 0xb000,
+  pciWindowStart: 0xe000_0000,
+};
 const FILES = {
   kernel: makePvhKernel(),
   initrd: new Uint8Array(5000).fill(0x77),

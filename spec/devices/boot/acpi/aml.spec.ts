@@ -1,5 +1,24 @@
 import assert from "node:assert/strict";
-import { buffer, device, eisaId, integer, name, pack, scope, text } from "../../../../devices/boot/acpi/aml.js";
+import {
+  and,
+  answer,
+  arg0,
+  buffer,
+  configBytes,
+  device,
+  dwordField,
+  eisaId,
+  integer,
+  method,
+  name,
+  or,
+  pack,
+  ref,
+  scope,
+  store,
+  text,
+  when,
+} from "../../../../devices/boot/acpi/aml.js";
 
 /** Expected bytes are put together by hand from ACPI 6.5, 20.2. */
 describe("AML", () => {
@@ -66,10 +85,36 @@ describe("AML", () => {
     ]);
   });
 
+  it("encodes references of any number of segments", () => {
+    assert.deepEqual(ref("LNKA"), [0x4c, 0x4e, 0x4b, 0x41]);
+    assert.deepEqual(ref("\\A.B.C").slice(0, 3), [0x5c, 0x2f, 3]);
+  });
+
+  it("encodes expressions and statements, 20.2.5", () => {
+    const x = ref("X");
+    assert.deepEqual(and(x, integer(1)), [0x7b, ...x, 0x01, 0x00]);
+    assert.deepEqual(or(x, integer(0)), [0x7d, ...x, 0x00, 0x00]);
+    assert.deepEqual(store(arg0, x), [0x70, 0x68, ...x]);
+    assert.deepEqual(when(x, answer(integer(1))), [0xa0, 0x07, ...x, 0xa4, 0x01]);
+    assert.deepEqual(dwordField(arg0, 5, "IRQ"), [0x8a, 0x68, 0x0a, 0x05, 0x49, 0x52, 0x51, 0x5f]);
+  });
+
+  it("encodes a method with its arguments, serialized when it makes names", () => {
+    assert.deepEqual(method("_STA", 0, answer(integer(1))), [0x14, 0x08, 0x5f, 0x53, 0x54, 0x41, 0x00, 0xa4, 0x01]);
+    assert.equal(method("_SRS", 1, dwordField(arg0, 5, "IRQ"))[6], 0x09);
+  });
+
+  it("encodes bytes of PCI configuration space as fields of a region", () => {
+    assert.deepEqual(configBytes("PIRQ", 0x60, ["PRQ0", "PRQ1"]), [
+      ...[0x5b, 0x80, 0x50, 0x49, 0x52, 0x51, 0x02, 0x0a, 0x60, 0x0a, 0x02],
+      ...[0x5b, 0x81, 0x10, 0x50, 0x49, 0x52, 0x51, 0x01],
+      ...[0x50, 0x52, 0x51, 0x30, 0x08, 0x50, 0x52, 0x51, 0x31, 0x08],
+    ]);
+  });
+
   it("throws on names that AML cannot have", () => {
     assert.throws(() => name("toolong", integer(0)), RangeError);
     assert.throws(() => name("1ABC", integer(0)), RangeError);
-    assert.throws(() => scope("\\A.B.C"), RangeError);
     assert.throws(() => pack(...new Array<readonly number[]>(256).fill([0])), RangeError);
   });
 });

@@ -5,6 +5,8 @@ import {
   ioWindow,
   isaIrq,
   memoryWindow,
+  PCI_IRQ_OFFSET,
+  pciIrqs,
   resources,
 } from "../../../../devices/boot/acpi/resources.js";
 
@@ -17,6 +19,12 @@ describe("resource descriptors", () => {
   it("encodes an ISA interrupt as a mask, 6.4.2.1", () => {
     assert.deepEqual(isaIrq(4), [0x22, 0x10, 0x00]);
     assert.deepEqual(isaIrq(12), [0x22, 0x00, 0x10]);
+  });
+
+  it("encodes interrupts of PCI lines, 6.4.3.6", () => {
+    const irqs = pciIrqs(5, 10);
+    assert.deepEqual(irqs, [0x89, 10, 0, 0x09, 2, 5, 0, 0, 0, 10, 0, 0, 0]);
+    assert.equal(irqs[PCI_IRQ_OFFSET], 5);
   });
 
   it("encodes a bridge's bus numbers, 6.4.3.5.3", () => {

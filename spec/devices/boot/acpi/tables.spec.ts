@@ -3,7 +3,15 @@ import { buildAcpi, linkAcpi } from "../../../../devices/boot/acpi/tables.js";
 import type { AcpiConfig } from "../../../../devices/boot/acpi/dsdt.js";
 import { gpa } from "../../../../shared/brand.js";
 
-const CONFIG: AcpiConfig = { apicIds: [0, 1], serialPorts: [0], keyboard: true, mouse: false, vga: false };
+const CONFIG: AcpiConfig = {
+  apicIds: [0, 1],
+  serialPorts: [0],
+  keyboard: true,
+  mouse: false,
+  vga: false,
+  pmBase: 0xb000,
+  pciWindowStart: 0xe000_0000,
+};
 const BASE = 0xe_0000;
 
 class Tables {
