@@ -4,7 +4,8 @@
  *
  * [PCI] PCI Local Bus Specification 2.1, 6.2.5.1 "Address maps": sizing
  */
-import { PCI_WINDOW_END, PCI_WINDOW_START } from "../../shared/layout.js";
+import { PCI_WINDOW_END } from "../../shared/layout.js";
+import { IDETIM, IDETIM_ENABLE } from "../ide/piix3-ide.js";
 import { Command, Header } from "./config-space.js";
 import type { PciFunction } from "./config-space.js";
 import type { PciHostBridge } from "./host-bridge.js";
@@ -18,6 +19,8 @@ export interface TriggerControl {
 
 /** ISA interrupt of PIRQ A, B, C, D: the FADT's SCI keeps 9 to itself. The ACPI tables' link devices say the same. */
 const PIRQ_IRQS = [10, 10, 11, 11] as const;
+const PIIX_SLOT = 1;
+const SCI_IRQ = 9;
 /** PCI interrupts and the SCI. */
 const LEVEL_TRIGGERED = (1 << 9) | (1 << 10) | (1 << 11);
 /** Where the PM block is; the FADT says the same. */
@@ -36,8 +39,8 @@ interface Request {
   readonly length: number;
 }
 
-/** Call after the board's reset. */
-export function setUpBoard(bridge: PciHostBridge, pic: TriggerControl): void {
+/** Call after the board's reset. BARs in memory go from `windowStart` up. */
+export function setUpBoard(bridge: PciHostBridge, pic: TriggerControl, windowStart: number): void {
   pic.setTriggers(LEVEL_TRIGGERED);
   for (const pciFunction of bridge.functions) {
     if (pciFunction.name === "piix3") {
@@ -47,22 +50,33 @@ export function setUpBoard(bridge: PciHostBridge, pic: TriggerControl): void {
       bridge.writeConfig(pciFunction, { offset: Piix4Register.pmba, size: 4, value: PM_BASE });
       bridge.writeConfig(pciFunction, { offset: Piix4Register.pmregmisc, size: 1, value: PMIOSE });
     }
+    if (pciFunction.name === "piix3-ide") enableIde(bridge, pciFunction);
     const pin = bridge.readConfig(pciFunction, Header.interruptPin, 1);
     if (pin === 0) continue;
-    const line = PIRQ_IRQS[pirqOf(pciFunction.slot, pin)] ?? 0xff;
-    // The PM function's interrupt is the SCI, which does not go through the routing.
-    const value = pciFunction.name === "piix4-pm" ? 9 : line;
+    const value = routedIrq(pciFunction.slot, pin);
     bridge.writeConfig(pciFunction, { offset: Header.interruptLine, size: 1, value });
   }
-  placeBars(bridge);
+  placeBars(bridge, windowStart);
+}
+
+/** Both channels answer, and the controller may access memory; placing its BAR lets I/O through. */
+function enableIde(bridge: PciHostBridge, pciFunction: PciFunction): void {
+  for (const offset of IDETIM) bridge.writeConfig(pciFunction, { offset, size: 2, value: IDETIM_ENABLE });
+  bridge.writeConfig(pciFunction, { offset: Header.command, size: 2, value: Command.master });
+}
+
+/** ISA interrupt that this set-up gives to pin `pin` (1 = A) of a slot. */
+export function routedIrq(slot: number, pin: number): number {
+  // The PM function's interrupt is the SCI, which does not go through the routing.
+  return slot === PIIX_SLOT && pin === 1 ? SCI_IRQ : (PIRQ_IRQS[pirqOf(slot, pin)] ?? SCI_IRQ);
 }
 
 /** Largest first, so that every BAR is aligned to its length without gaps. */
-function placeBars(bridge: PciHostBridge): void {
+function placeBars(bridge: PciHostBridge, windowStart: number): void {
   const requests = bridge.functions.flatMap((pciFunction) => sizeBars(bridge, pciFunction));
   requests.sort((a, b) => b.length - a.length);
   let nextIo: number = IO_START;
-  let nextMmio: number = PCI_WINDOW_START;
+  let nextMmio = windowStart;
   for (const { pciFunction, offset, io, length } of requests) {
     const start = Math.ceil((io ? nextIo : nextMmio) / length) * length;
     const end = start + length;

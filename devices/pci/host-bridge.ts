@@ -15,7 +15,9 @@ import type { PciDecode, PciFunction } from "./config-space.js";
 /** CONFIG_ADDRESS. [PCI] figure 3-21 */
 const Address = { enable: 0x8000_0000, writable: 0x80ff_fffc, registers: 0xfc, bus: 0xff_0000 } as const;
 const DATA_PORTS = 4;
-const VERSION = 1;
+/** Device and function numbers of a bus. */
+const PLACES = 256;
+const VERSION = 2;
 
 const ADDRESS = 0;
 const GENERATION = 1;
@@ -32,17 +34,26 @@ export class PciHostBridge implements Device {
   readonly functions: readonly PciFunction[];
   readonly #lock: Lock;
   readonly #words: Int32Array<SharedArrayBuffer>;
+  /** A bit for each place whose function has left the bus. */
+  readonly #gone: Int32Array<SharedArrayBuffer>;
+  readonly #decodesChanged: () => void;
   /** By device and function number. */
   readonly #table: readonly (PciFunction | undefined)[];
 
-  /** @throws Error when two functions want the same place */
-  constructor(arena: SharedArena, functions: readonly PciFunction[]) {
+  /**
+   * `decodesChanged` is called under the lock, and may ask functions what they decode.
+   *
+   * @throws Error when two functions want the same place
+   */
+  constructor(arena: SharedArena, functions: readonly PciFunction[], decodesChanged: () => void = () => undefined) {
     this.functions = functions;
+    this.#decodesChanged = decodesChanged;
     this.#lock = new Lock(arena.int32(1));
     this.#words = arena.int32(2);
-    const table: (PciFunction | undefined)[] = new Array<undefined>(256).fill(undefined);
+    this.#gone = arena.int32(PLACES / 32);
+    const table: (PciFunction | undefined)[] = new Array<undefined>(PLACES).fill(undefined);
     for (const pciFunction of functions) {
-      const place = (pciFunction.slot << 3) | pciFunction.function;
+      const place = placeOf(pciFunction);
       const other = table[place];
       if (other !== undefined) {
         throw new Error(`Cannot put ${pciFunction.name} on the PCI bus: ${other.name} is in its place`);
@@ -79,6 +90,7 @@ export class PciHostBridge implements Device {
   reset(): void {
     this.#locked(() => {
       Atomics.store(this.#words, ADDRESS, 0);
+      this.#gone.fill(0);
       for (const pciFunction of this.functions) pciFunction.reset();
       this.#bump();
     });
@@ -86,18 +98,20 @@ export class PciHostBridge implements Device {
 
   save(): PciState {
     return {
-      bridge: saveChip(VERSION, this.#words.subarray(ADDRESS, ADDRESS + 1)),
+      bridge: saveChip(VERSION, this.#words.subarray(ADDRESS, ADDRESS + 1), this.#gone),
       functions: Object.fromEntries(this.functions.map((pciFunction) => [pciFunction.name, pciFunction.save()])),
     };
   }
 
   /** @throws VmmError STATE when the state is another machine's */
   restore(state: PciState): void {
-    restoreChip(state.bridge, VERSION, this.#words.subarray(ADDRESS, ADDRESS + 1));
+    restoreChip(state.bridge, VERSION, this.#words.subarray(ADDRESS, ADDRESS + 1), this.#gone);
     for (const pciFunction of this.functions) {
       pciFunction.restore(state.functions[pciFunction.name] ?? { version: 0, words: [] });
     }
-    this.#bump();
+    this.#locked(() => {
+      this.#bump();
+    });
   }
 
   /** Changes whenever `decodes()` may. */
@@ -108,8 +122,28 @@ export class PciHostBridge implements Device {
   /** What PCI functions decode now, in slot order: only what is enabled. */
   decodes(): readonly PciDecode[] {
     return this.#locked(() =>
-      this.functions.flatMap((pciFunction) => pciFunction.decodes().filter(({ enabled }) => enabled)),
+      this.functions
+        .filter((pciFunction) => !this.#isGone(placeOf(pciFunction)))
+        .flatMap((pciFunction) => pciFunction.decodes().filter(({ enabled }) => enabled)),
     );
+  }
+
+  /**
+   * Takes a function off the bus until the next reset: its configuration space reads as ones, and it decodes nothing. The
+   * function itself goes on with what it does; the caller sees to its end. False when it was gone already.
+   */
+  remove(pciFunction: PciFunction): boolean {
+    return this.#locked(() => {
+      const place = placeOf(pciFunction);
+      if (this.#isGone(place)) return false;
+      Atomics.or(this.#gone, place >> 5, 1 << (place & 31));
+      this.#bump();
+      return true;
+    });
+  }
+
+  isPresent(pciFunction: PciFunction): boolean {
+    return !this.#isGone(placeOf(pciFunction));
   }
 
   /** A configuration access from our side, as firmware would do it. */
@@ -160,7 +194,12 @@ export class PciHostBridge implements Device {
   /** Nothing answers while the enable bit is clear, or on buses other than 0. */
   #selected(address: number): PciFunction | undefined {
     if ((address & Address.enable) === 0 || (address & Address.bus) !== 0) return undefined;
-    return this.#table[(address >>> 8) & 0xff];
+    const place = (address >>> 8) & 0xff;
+    return this.#isGone(place) ? undefined : this.#table[place];
+  }
+
+  #isGone(place: number): boolean {
+    return (Atomics.load(this.#gone, place >> 5) & (1 << (place & 31))) !== 0;
   }
 
   /** vCPUs share the register, as processors on a real board do: the guest locks around address and data. */
@@ -170,6 +209,7 @@ export class PciHostBridge implements Device {
 
   #bump(): void {
     Atomics.add(this.#words, GENERATION, 1);
+    this.#decodesChanged();
   }
 
   #locked<T>(action: () => T): T {
@@ -180,4 +220,8 @@ export class PciHostBridge implements Device {
       this.#lock.release();
     }
   }
+}
+
+function placeOf(pciFunction: PciFunction): number {
+  return (pciFunction.slot << 3) | pciFunction.function;
 }

@@ -1,28 +1,39 @@
 /**
- * 440FX host bridge, 00.0: what a guest finds in its configuration space.
+ * 440FX host bridge, 00.0: the attribute map of the memory below 1 MiB, and what else a guest finds in its configuration
+ * space.
  *
- * Not modelled: PAM and SMRAM. The memory below 1 MiB does not change with them; guests only read back what they wrote.
+ * Not modelled: SMRAM. There is no system management mode, so its memory never opens; guests read back what they wrote.
  *
  * [440FX] Intel 82441FX, 290549-001, 3.2 "PCI configuration space mapped registers"
  */
 import type { SharedArena } from "../../shared/arena.js";
 import type { AccessSize } from "../../shared/io.js";
 import type { ChipState } from "../chip-state.js";
-import { ConfigSpace } from "./config-space.js";
-import type { PciDecode, PciFunction, PciRegister } from "./config-space.js";
+import { ConfigSpace, touches } from "./config-space.js";
+import type { PciDecode, PciFunction } from "./config-space.js";
+import type { PciRegister } from "./pci-register.js";
+import { PAM0, PAM_REGISTERS, PAM_SEGMENTS } from "./pam.js";
+import type { PamChange } from "./pam.js";
 import { BOARD_SUBSYSTEM } from "./piix3.js";
 
-const PAM0 = 0x59;
-const PAM_REGISTERS = 7;
+export interface I440FxHost {
+  /** These segments have other attributes from now on. Called under the host bridge's lock, or with all vCPUs at rest. */
+  pamChanged(changes: readonly PamChange[]): void;
+}
+
+/** [440FX] 3.2.21 */
 const SMRAM = 0x72;
+const ATTRIBUTES = 0x03;
 
 export class I440Fx implements PciFunction {
   readonly name = "i440fx";
   readonly slot = 0;
   readonly function = 0;
   readonly #config: ConfigSpace;
+  readonly #host: I440FxHost;
 
-  constructor(arena: SharedArena) {
+  constructor(arena: SharedArena, host: I440FxHost) {
+    this.#host = host;
     const pam = Array.from({ length: PAM_REGISTERS }, (_, index): PciRegister => ({
       offset: PAM0 + index,
       size: 1,
@@ -42,7 +53,14 @@ export class I440Fx implements PciFunction {
   }
 
   writeConfig(offset: number, size: AccessSize, value: number): boolean {
-    return this.#config.write(offset, size, value);
+    if (!touches(offset, size, PAM0, PAM_REGISTERS)) return this.#config.write(offset, size, value);
+    return this.#followPam(() => this.#config.write(offset, size, value));
+  }
+
+  /** Attributes of segment `segment` of PAM_SEGMENTS: bits of `Pam`. */
+  pam(segment: number): number {
+    const place = PAM_SEGMENTS[segment];
+    return place === undefined ? 0 : (this.#config.read(place.register, 1) >> place.shift) & ATTRIBUTES;
   }
 
   decodes(): readonly PciDecode[] {
@@ -50,7 +68,9 @@ export class I440Fx implements PciFunction {
   }
 
   reset(): void {
-    this.#config.reset();
+    this.#followPam(() => {
+      this.#config.reset();
+    });
   }
 
   save(): ChipState {
@@ -58,6 +78,20 @@ export class I440Fx implements PciFunction {
   }
 
   restore(state: ChipState): void {
-    this.#config.restore(state);
+    this.#followPam(() => {
+      this.#config.restore(state);
+    });
+  }
+
+  /** Carries out `change` and tells the host which segments it gave other attributes. */
+  #followPam<T>(change: () => T): T {
+    const before = PAM_SEGMENTS.map((_, segment) => this.pam(segment));
+    const result = change();
+    const changes = before.flatMap((attributes, segment) => {
+      const now = this.pam(segment);
+      return now === attributes ? [] : [{ segment, attributes: now }];
+    });
+    if (changes.length > 0) this.#host.pamChanged(changes);
+    return result;
   }
 }

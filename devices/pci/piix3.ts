@@ -7,7 +7,8 @@ import type { SharedArena } from "../../shared/arena.js";
 import type { AccessSize } from "../../shared/io.js";
 import type { ChipState } from "../chip-state.js";
 import { ConfigSpace, touches } from "./config-space.js";
-import type { PciDecode, PciFunction, PciRegister } from "./config-space.js";
+import type { PciDecode, PciFunction } from "./config-space.js";
+import type { PciRegister } from "./pci-register.js";
 
 export interface Piix3Host {
   /** The guest changed where PCI interrupts go. Called under the host bridge's lock; `intxGsi()` takes none. */

@@ -13,11 +13,16 @@ import { ConfigSpace, touches } from "./config-space.js";
 import type { PciDecode, PciFunction } from "./config-space.js";
 import { BOARD_SUBSYSTEM } from "./piix3.js";
 
-/** [PIIX4] 7.1.7, 7.1.24, 7.1.25 and 7.1.26 */
-export const Piix4Register = { pmba: 0x40, pmregmisc: 0x80, smbba: 0x90, smbhstcfg: 0xd2 } as const;
+/** [PIIX4] 7.1.7, 7.1.14, 7.1.24, 7.1.25 and 7.1.26 */
+export const Piix4Register = { pmba: 0x40, devactb: 0x58, pmregmisc: 0x80, smbba: 0x90, smbhstcfg: 0xd2 } as const;
 /** PMREGMISC: the PM block answers. */
 export const PMIOSE = 0x01;
 const BASE_MASK = 0xffc0;
+/**
+ * DEVACTB: writes to the APM control port make an SMI. There is no system management mode, and firmware that finds this
+ * bit set takes it for set up already.
+ */
+const APMC_EN = 0x0200_0000;
 
 export class Piix4Pm implements PciFunction {
   readonly name = "piix4-pm";
@@ -41,11 +46,17 @@ export class Piix4Pm implements PciFunction {
       command: { initial: 0, writable: 0x0001 },
       registers: [
         { offset: Piix4Register.pmba, size: 4, initial: 0x0001, writable: BASE_MASK },
+        { offset: Piix4Register.devactb, size: 4, initial: APMC_EN, writable: 0 },
         { offset: Piix4Register.pmregmisc, size: 1, initial: 0, writable: PMIOSE },
         { offset: Piix4Register.smbba, size: 4, initial: 0x0001, writable: 0xfff0 },
         { offset: Piix4Register.smbhstcfg, size: 1, initial: 0, writable: 0x0f },
       ],
     });
+  }
+
+  /** I/O port of the PM block, whether it answers or not. */
+  get pmBase(): number {
+    return this.#config.read(Piix4Register.pmba, 4) & BASE_MASK;
   }
 
   readConfig(offset: number, size: AccessSize): number {
@@ -59,7 +70,7 @@ export class Piix4Pm implements PciFunction {
 
   /** The command register has no say here: PMIOSE alone enables the block. [PIIX4] 7.1.24 */
   decodes(): readonly PciDecode[] {
-    const base = this.#config.read(Piix4Register.pmba, 4) & BASE_MASK;
+    const base = this.pmBase;
     const enabled = base !== 0 && (this.#config.read(Piix4Register.pmregmisc, 1) & PMIOSE) !== 0;
     return [{ kind: "io", base, length: PM_IO_LENGTH, enabled, handler: this.#pmIo }];
   }

@@ -12,16 +12,22 @@ class Board {
   readonly piix3 = new Piix3(this.arena, { routesChanged: () => undefined });
   readonly pm = new Piix4Pm(this.arena, { read: () => 0, write: () => undefined });
   readonly platform = new XenPlatform(this.arena, { unplug: () => undefined, log: () => undefined });
-  readonly bridge = new PciHostBridge(this.arena, [new I440Fx(this.arena), this.piix3, this.pm, this.platform]);
+  readonly bridge = new PciHostBridge(this.arena, [
+    new I440Fx(this.arena, { pamChanged: () => undefined }),
+    this.piix3,
+    this.pm,
+    this.platform,
+  ]);
   triggers = 0;
 
   constructor() {
     this.bridge.reset();
-    setUpBoard(this.bridge, {
-      setTriggers: (levelTriggered) => {
+    const pic = {
+      setTriggers: (levelTriggered: number) => {
         this.triggers = levelTriggered;
       },
-    });
+    };
+    setUpBoard(this.bridge, pic, 0xe000_0000);
   }
 }
 

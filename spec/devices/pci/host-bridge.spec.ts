@@ -10,7 +10,7 @@ import type { PortStep } from "../port-driver.js";
 class Board {
   readonly arena = smallArena();
   readonly bridge = new PciHostBridge(this.arena, [
-    new I440Fx(this.arena),
+    new I440Fx(this.arena, { pamChanged: () => undefined }),
     new Piix3(this.arena, { routesChanged: () => undefined }),
     new XenPlatform(this.arena, { unplug: () => undefined, log: () => undefined }),
   ]);
@@ -114,9 +114,30 @@ describe("PciHostBridge", () => {
     assert.deepEqual(board.bridge.decodes(), []);
   });
 
+  it("takes functions off the bus until a reset (U1)", () => {
+    const board = new Board();
+    const platform = board.bridge.functions.find(({ name }) => name === "xen-platform");
+    assert(platform !== undefined);
+    board.run(["out", 0xcf8, 4, 0x8000_1010], ["out", 0xcfc, 4, 0x0000_c200]);
+    const before = board.bridge.generation();
+    assert(board.bridge.remove(platform));
+    assert.notEqual(board.bridge.generation(), before);
+    assert(!board.bridge.remove(platform) && !board.bridge.isPresent(platform));
+    assert.deepEqual(board.bridge.decodes(), []);
+    board.run(["in", 0xcfc, 4, 0xffff_ffff], ["out", 0xcfc, 4, 0x0000_d000], ["in", 0xcfc, 2, 0xffff]);
+    board.run(["out", 0xcf8, 4, 0x8000_0800], ["in", 0xcfc, 4, 0x7000_8086]);
+    const other = new Board();
+    other.bridge.restore(structuredClone(board.bridge.save()));
+    other.run(["out", 0xcf8, 4, 0x8000_1000], ["in", 0xcfc, 4, 0xffff_ffff]);
+    board.bridge.reset();
+    assert(board.bridge.isPresent(platform));
+    board.run(["out", 0xcf8, 4, 0x8000_1000], ["in", 0xcfc, 4, 0x0001_5853]);
+  });
+
   it("refuses two functions in one place", () => {
     const arena = smallArena();
-    assert.throws(() => new PciHostBridge(arena, [new I440Fx(arena), new I440Fx(arena)]), /i440fx is in its place/);
+    const i440fx = (): I440Fx => new I440Fx(arena, { pamChanged: () => undefined });
+    assert.throws(() => new PciHostBridge(arena, [i440fx(), i440fx()]), /i440fx is in its place/);
   });
 
   it("goes on where it was after save and restore, every function with it", () => {
