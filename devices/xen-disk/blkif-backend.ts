@@ -11,7 +11,7 @@ import { BlkifCounters } from "./blkif-counters.js";
 import { BlkifReader, READY } from "./blkif-reader.js";
 import { BlkifRequest } from "./blkif-request.js";
 import { BlkifRing } from "./blkif-ring.js";
-import type { BlockBackend } from "./block-backend.js";
+import type { BlockBackend } from "../block-backend.js";
 import type { RingConnection } from "./disk-plane.js";
 import { GrantCache } from "./grant-cache.js";
 import type { GrantAccess } from "./grant-cache.js";

@@ -1,6 +1,6 @@
 /** What a block ring has done since it was made, as flat numbers for metrics. */
-import { BlockOp } from "./block-backend.js";
-import type { BlockRequest } from "./block-backend.js";
+import { BlockOp } from "../block-backend.js";
+import type { BlockRequest } from "../block-backend.js";
 
 export class BlkifCounters {
   reads = 0;
@@ -28,6 +28,9 @@ export class BlkifCounters {
         break;
       case BlockOp.discard:
         this.discards++;
+        break;
+      case BlockOp.writeZeroes:
+        // Not in this protocol.
         break;
       default:
         request.op satisfies never;

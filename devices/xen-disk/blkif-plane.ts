@@ -6,7 +6,7 @@ import type { EvtchnPort } from "../../shared/brand.js";
 import type { GuestMemory } from "../../shared/memory.js";
 import { BlkifBackend } from "./blkif-backend.js";
 import type { BlkifOptions } from "./blkif-backend.js";
-import type { BlockBackend } from "./block-backend.js";
+import type { BlockBackend } from "../block-backend.js";
 import type { DiskConnection, DiskPlane, DiskPlaneEvents } from "./disk-plane.js";
 import type { GrantAccess } from "./grant-cache.js";
 

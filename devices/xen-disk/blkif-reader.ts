@@ -9,8 +9,8 @@ import { BLKIF_ABIS, BlkifOp, BlkifStatus, MAX_DIRECT_SEGMENTS, blkifSegment } f
 import type { BlkifAbi } from "./blkif-abi.js";
 import type { BlkifRequest } from "./blkif-request.js";
 import type { BlkifRing } from "./blkif-ring.js";
-import { BlockOp, MAX_SEGMENTS, SECTOR_SIZE } from "./block-backend.js";
-import type { BlockBackend, BlockOpCode } from "./block-backend.js";
+import { BlockOp, MAX_SEGMENTS, SECTOR_SIZE } from "../block-backend.js";
+import type { BlockBackend, BlockOpCode } from "../block-backend.js";
 import type { GrantCache } from "./grant-cache.js";
 
 /** {@link BlkifReader.prepare}: the request is to be submitted. Other values are the status to answer with at once. */

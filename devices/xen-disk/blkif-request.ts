@@ -1,7 +1,7 @@
 /** A block request between its fetch from the ring and its response: pooled, so that steady state allocates nothing. */
 import type { MemoryRegion } from "../../shared/memory.js";
-import { BlockOp, MAX_SEGMENTS } from "./block-backend.js";
-import type { BlockOpCode, BlockRequest } from "./block-backend.js";
+import { BlockOp, MAX_SEGMENTS } from "../block-backend.js";
+import type { BlockOpCode, BlockRequest } from "../block-backend.js";
 import type { GrantCache, GrantPlace } from "./grant-cache.js";
 
 export class BlkifRequest implements BlockRequest {

@@ -12,7 +12,7 @@ import type { Vdev } from "../../shared/config/vdev.js";
 import { XenbusState } from "../../xen/xenbus/xenbus-state.js";
 import type { StoreClient } from "../../xen/xenstore/client.js";
 import { VdiskInfo } from "./blkif-abi.js";
-import { MAX_SEGMENTS, SECTOR_SIZE } from "./block-backend.js";
+import { MAX_SEGMENTS, SECTOR_SIZE } from "../block-backend.js";
 import type { DiskConnection, DiskPlane, DiskPlaneEvents } from "./disk-plane.js";
 import { MAX_RING_PAGE_ORDER, readFrontEnd } from "./front-end-keys.js";
 
