@@ -47,3 +47,33 @@ export function restoreChip(state: ChipState, version: number, ...arrays: readon
     next += array.length;
   }
 }
+
+/** A chip made of parts that save themselves: their states one after the other, each behind its version and length. */
+export function joinStates(version: number, parts: readonly ChipState[]): ChipState {
+  return { version, words: parts.flatMap((part) => [part.version, part.words.length, ...part.words]) };
+}
+
+/**
+ * Gives each part what {@link joinStates} took of it, in the same order.
+ *
+ * @throws VmmError STATE when `state` does not consist of that many states, before any is restored
+ */
+export function restoreParts(state: ChipState, version: number, parts: readonly ((part: ChipState) => void)[]): void {
+  const states: ChipState[] = [];
+  const list = state.version === version && Array.isArray(state.words) ? (state.words as readonly number[]) : [];
+  let next = 0;
+  while (next < list.length) {
+    const [partVersion = 0, length = 0] = list.slice(next, next + 2);
+    if (!Number.isSafeInteger(length) || length < 0) break;
+    states.push({ version: partVersion, words: list.slice(next + 2, next + 2 + length) });
+    next += 2 + length;
+  }
+  if (states.length !== parts.length || next !== list.length) {
+    throw new VmmError("STATE", "Cannot restore a chip: the saved state has another version or shape", {
+      version: state.version,
+      expectedVersion: version,
+      expectedParts: parts.length,
+    });
+  }
+  states.forEach((part, index) => parts[index]?.(part));
+}

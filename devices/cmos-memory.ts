@@ -10,6 +10,10 @@ export interface CmosBoard {
   /** RAM from 4 GiB on, in bytes. */
   readonly highRamBytes: number;
   readonly vcpus: number;
+  /** Kinds of boot devices, the first to try first: a floppy, c disk, d CD, n network. */
+  readonly bootOrder: string;
+  /** Instead of that, from power-on to the first reset. */
+  readonly bootOnce?: string | undefined;
 }
 
 const KIB = 1024;
@@ -34,10 +38,11 @@ const Cmos = {
 const CHECKED = { first: 0x10, last: 0x2d } as const;
 /** FPU and PS/2 mouse port present, no floppy. [CMOS] 0x14 */
 const EQUIPMENT = 0x06;
-/** Hard disk, then floppy in the first two, CD in the third. */
-const BOOT_ORDER = { firstAndSecond: 0x12, third: 0x30 } as const;
+/** Kinds of boot devices by their letters. [CMOS] 0x3d and 0x38 */
+const BOOT_KINDS = "acdn";
 
-export function fillMemorySizes(cmos: Uint8Array, board: CmosBoard): void {
+/** `powerOn`: nobody has reset the machine yet. */
+export function fillMemorySizes(cmos: Uint8Array, board: CmosBoard, powerOn = false): void {
   const extended = Math.min(0xffff, Math.max(0, Math.floor((board.lowRamBytes - MIB) / KIB)));
   const above16M = Math.min(0xffff, Math.max(0, Math.floor((board.lowRamBytes - 16 * MIB) / UNIT_64K)));
   const above4G = Math.min(0xff_ffff, Math.floor(board.highRamBytes / UNIT_64K));
@@ -47,8 +52,11 @@ export function fillMemorySizes(cmos: Uint8Array, board: CmosBoard): void {
   put(cmos, Cmos.extendedMemory2, extended, 2);
   put(cmos, Cmos.above16M, above16M, 2);
   put(cmos, Cmos.above4G, above4G, 3);
-  cmos[Cmos.bootFirstAndSecond] = BOOT_ORDER.firstAndSecond;
-  cmos[Cmos.bootThird] = BOOT_ORDER.third;
+  // A letter that is not there counts as 0: none.
+  const order = (powerOn ? board.bootOnce : undefined) ?? board.bootOrder;
+  const [first = 0, second = 0, third = 0] = Array.from(order, (letter) => BOOT_KINDS.indexOf(letter) + 1);
+  cmos[Cmos.bootFirstAndSecond] = first | (second << 4);
+  cmos[Cmos.bootThird] = third << 4;
   cmos[Cmos.processors] = Math.min(0xff, board.vcpus - 1);
   let sum = 0;
   for (let index: number = CHECKED.first; index <= CHECKED.last; index++) sum += cmos[index] ?? 0;

@@ -34,7 +34,7 @@ const Register = { a: 0x0a, b: 0x0b, c: 0x0c, d: 0x0d } as const;
 /** [MC146818A] "Register A" */
 const A = { updating: 0x80, divider: 0x70, running: 0x20, rate: 0x0f } as const;
 /** [MC146818A] "Register B"; data mode and hour format are in {@link RtcMode}. */
-const B = { set: 0x80, periodic: 0x40, alarm: 0x20, update: 0x10, hours24: RtcMode.hours24 } as const;
+const B = { set: 0x80, periodic: 0x40, alarm: 0x20, update: 0x10, squareWave: 0x08, hours24: RtcMode.hours24 } as const;
 /** [MC146818A] "Register C": the flags have the bits of their enables. */
 const C = { request: 0x80, flags: 0x70 } as const;
 /** [MC146818A] "Register D" */
@@ -48,9 +48,9 @@ const DIVIDER_START_MS = 500;
 const BASE_HZ = 32_768;
 const NS = 1e9;
 
-/** `offset`: guest's clock minus the host's, ms; `second`: last second of the guest's clock that was accounted for; `tick`: same for periodic ticks. */
-const W = words(["index", "offset", "second", "tick"]);
-const VERSION = 1;
+/** `offset`: guest's clock minus the host's, ms; `second`: last second of the guest's clock that was accounted for; `tick`: same for periodic ticks; `powered`: the battery is in. */
+const W = words(["index", "offset", "second", "tick", "powered"]);
+const VERSION = 2;
 
 export class CmosRtc implements Device {
   readonly name = "cmos-rtc";
@@ -65,7 +65,7 @@ export class CmosRtc implements Device {
     this.#host = host;
     this.#board = board;
     this.#lock = new Lock(arena.int32(1));
-    this.#words = arena.float64(4);
+    this.#words = arena.float64(Object.keys(W).length);
     this.#cmos = arena.uint8(CMOS_BYTES);
     this.ports = [
       {
@@ -84,15 +84,20 @@ export class CmosRtc implements Device {
     ];
   }
 
-  /** The clock keeps its time over a reset of the machine only as far as the host's does: offset 0. */
+  /**
+   * The first time, the battery is put in. After that the RESET pin only: time, alarm and memory stay, interrupts are off.
+   * [MC146818A] "RESET"
+   */
   reset(): void {
     this.#lock.acquire();
     try {
-      this.#words.fill(0);
-      this.#cmos.fill(0);
-      this.#cmos[Register.a] = A.running | 0x06;
-      this.#cmos[Register.b] = B.hours24;
-      fillMemorySizes(this.#cmos, this.#board);
+      const powerOn = this.#word(W.powered) === 0;
+      if (powerOn) this.#powerUp();
+      this.#words[W.index] = 0;
+      this.#cmos[Register.b] = this.#byte(Register.b) & ~(B.periodic | B.alarm | B.update | B.squareWave);
+      this.#cmos[Register.c] = 0;
+      // As firmware does at each start: a guest may have overwritten what the next one relies on.
+      fillMemorySizes(this.#cmos, this.#board, powerOn);
       this.#words[W.second] = this.#guestSecond();
       this.#words[W.tick] = this.#periodicTick(this.#host.nowNs());
       this.#update();
@@ -119,6 +124,14 @@ export class CmosRtc implements Device {
     } finally {
       this.#lock.release();
     }
+  }
+
+  #powerUp(): void {
+    this.#words.fill(0);
+    this.#words[W.powered] = 1;
+    this.#cmos.fill(0);
+    this.#cmos[Register.a] = A.running | 0x06;
+    this.#cmos[Register.b] = B.hours24;
   }
 
   #read(index: number): number {
@@ -196,9 +209,11 @@ export class CmosRtc implements Device {
     if (!this.#held()) {
       const second = this.#guestSecond();
       const last = this.#word(W.second);
-      if (second > last) {
+      if (second !== last) {
+        // Where the host's clock was set back, it is this second that has just begun.
+        const before = second > last ? last : second - 1;
         flags |= B.update;
-        if (alarmDelay(last, this.#cmos) <= second - last) flags |= B.alarm;
+        if (alarmDelay(before, this.#cmos) <= second - before) flags |= B.alarm;
       }
       this.#words[W.second] = second;
     }

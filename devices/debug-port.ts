@@ -1,45 +1,41 @@
-/** The debug console port that firmware and test kernels print to: 0x402 for SeaBIOS and OVMF, 0xe9 for Bochs' users. */
+/**
+ * The debug console port that firmware and test kernels print to: 0x402 for SeaBIOS and OVMF, 0xe9 for Bochs' users.
+ *
+ * It has no way to make a guest wait: a guest that writes faster than anybody reads loses what does not fit.
+ */
 import type { SharedArena } from "../shared/arena.js";
 import { port } from "../shared/brand.js";
+import { ByteRing } from "../shared/byte-ring.js";
 import type { AccessSize, Device, IoHandler, PortRange } from "../shared/io.js";
 import { Lock } from "../shared/lock.js";
-import { restoreChip, saveChip } from "./chip-state.js";
-import type { ChipState } from "./chip-state.js";
-import { LineBuffer } from "./line-buffer.js";
 
 export interface DebugPortHost {
-  /** The guest wrote a line, control characters and all. Called without the lock held. */
-  line(text: string): void;
+  /** `output` was empty and is not any more. Called under the lock, by a vCPU's thread. */
+  transmit(): void;
 }
 
 /** What tells a guest that the port is there. */
 const PRESENT = 0xe9;
-const VERSION = 1;
+const OUTPUT_BYTES = 16_384;
 
 export class DebugPort implements Device, IoHandler {
   readonly name = "isa-debugcon";
   readonly ports: readonly PortRange[];
+  /** What the guest wrote, as it wrote it. */
+  readonly output: ByteRing;
   readonly #host: DebugPortHost;
   readonly #lock: Lock;
-  readonly #line: LineBuffer;
 
   constructor(arena: SharedArena, iobase: number, host: DebugPortHost) {
     this.#host = host;
     this.#lock = new Lock(arena.int32(1));
-    this.#line = new LineBuffer(arena);
+    this.output = new ByteRing(arena, OUTPUT_BYTES);
     this.ports = [{ base: port(iobase), length: 1, handler: this }];
   }
 
+  /** Nothing to do: the port has no registers, and what is in the ring has been said already. */
   reset(): void {
-    this.#line.clear();
-  }
-
-  save(): ChipState {
-    return saveChip(VERSION, this.#line.length, this.#line.bytes);
-  }
-
-  restore(state: ChipState): void {
-    restoreChip(state, VERSION, this.#line.length, this.#line.bytes);
+    return;
   }
 
   read(): number {
@@ -49,12 +45,11 @@ export class DebugPort implements Device, IoHandler {
   /** Only the low byte is a character. */
   write(_offset: number, _size: AccessSize, value: number): void {
     this.#lock.acquire();
-    let line: string | undefined;
     try {
-      line = this.#line.push(value & 0xff);
+      // Looked at after the push: either the reader sees this byte before it sleeps, or we see that it may sleep.
+      if (this.output.push(value & 0xff) && this.output.length === 1) this.#host.transmit();
     } finally {
       this.#lock.release();
     }
-    if (line !== undefined) this.#host.line(line);
   }
 }

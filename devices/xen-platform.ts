@@ -8,7 +8,6 @@ import type { SharedArena } from "../shared/arena.js";
 import { port } from "../shared/brand.js";
 import { allOnes } from "../shared/io.js";
 import type { AccessSize, Device, IoHandler, PortRange } from "../shared/io.js";
-import { Lock } from "../shared/lock.js";
 import { restoreChip, saveChip, words } from "./chip-state.js";
 import type { ChipState } from "./chip-state.js";
 import { LineBuffer } from "./line-buffer.js";
@@ -16,9 +15,9 @@ import { ConfigSpace } from "./pci/config-space.js";
 import type { PciDecode, PciFunction } from "./pci/config-space.js";
 
 export interface XenPlatformHost {
-  /** The guest unplugs emulated devices: bits of {@link Unplug}. Called without the lock held. */
+  /** The guest unplugs emulated devices: bits of {@link Unplug}. */
   unplug(mask: number): void;
-  /** The guest wrote a line to its log, control characters and all. Called without the lock held. */
+  /** The guest wrote a line to its log, control characters and all. */
   log(line: string): void;
 }
 
@@ -52,14 +51,12 @@ export class XenPlatform implements Device, PciFunction {
   readonly function = 0;
   readonly ports: readonly PortRange[];
   readonly #host: XenPlatformHost;
-  readonly #lock: Lock;
   readonly #words: Int32Array<SharedArrayBuffer>;
   readonly #line: LineBuffer;
   readonly #config: ConfigSpace;
 
   constructor(arena: SharedArena, host: XenPlatformHost) {
     this.#host = host;
-    this.#lock = new Lock(arena.int32(1));
     this.#words = arena.int32(2);
     this.#line = new LineBuffer(arena);
     const fixed: IoHandler = {
@@ -178,13 +175,7 @@ export class XenPlatform implements Device, PciFunction {
   }
 
   #logByte(value: number): void {
-    this.#lock.acquire();
-    let line: string | undefined;
-    try {
-      line = this.#line.push(value);
-    } finally {
-      this.#lock.release();
-    }
+    const line = this.#line.push(value);
     if (line !== undefined) this.#host.log(line);
   }
 

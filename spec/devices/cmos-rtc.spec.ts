@@ -20,7 +20,7 @@ class Board {
   readonly chip = new CmosRtc(
     smallArena(),
     { nowNs: this.clock.nowNs, arm: this.clock.arm, wallClock: () => this.wall, irq8: this.irq8 },
-    { lowRamBytes: 512 * MIB, highRamBytes: 0, vcpus: 2 },
+    { lowRamBytes: 512 * MIB, highRamBytes: 0, vcpus: 2, bootOrder: "cdn", bootOnce: "nd" },
   );
   readonly ports = driveRanges(this.chip.ports);
 
@@ -179,6 +179,73 @@ describe("CmosRtc", () => {
       [0x34, 0x35, 0x5f].map((index) => board.get(index)),
       [0x00, 0x1f, 0x01],
     ); // 496 MiB / 64 KiB
+  });
+
+  it("has the order of boot devices that is for once until it is reset", () => {
+    const board = new Board();
+    assert.equal(board.get(0x3d), 0x34);
+    board.chip.reset();
+    assert.equal(board.get(0x3d), 0x32);
+  });
+
+  it("keeps time, alarm and memory over a reset, as the battery does, and turns interrupts off (RESET)", () => {
+    const board = new Board();
+    board.put(0x0b, 0x7a);
+    board.put(0x05, 0x11);
+    board.put(0x04, 0x03);
+    board.put(0x0f, 0x05);
+    board.put(0x34, 0xee);
+    board.chip.reset();
+    assert.deepEqual(
+      [0x04, 0x05, 0x0b, 0x0f].map((index) => board.get(index)),
+      [0x03, 0x11, 0x02, 0x05],
+    );
+    assert.equal(board.get(0x34), 0x00, "the size of memory is the board's");
+    assert.equal(board.clock.deadline, Infinity);
+    board.pass(3_600_000);
+    assert.equal(board.get(0x04), 0x04);
+  });
+
+  it("shows the time of day after a pause, and an alarm that fell into it or comes sooner now", () => {
+    const board = new Board();
+    board.put(0x01, 0x00);
+    board.put(0x03, 0x00);
+    board.put(0x05, 0x15);
+    board.put(0x0b, 0x22);
+    // 14:07:58.5; the machine's time stands still.
+    board.wall += 30 * 60_000;
+    board.chip.expire(board.clock.now);
+    assert.deepEqual([board.get(0x04), board.get(0x02), board.get(0x00)], [0x14, 0x37, 0x58]);
+    assert.deepEqual([board.irq8.level, board.clock.deadline - board.clock.now], [0, (22 * 60 + 1.5) * 1e9]);
+    board.wall += 30 * 60_000;
+    board.chip.expire(board.clock.now);
+    assert.equal(board.irq8.level, 1);
+  });
+
+  it("follows a host's clock that jumps back by a day or ahead by years, with one alarm at most", () => {
+    const board = new Board();
+    board.put(0x01, 0x00);
+    board.put(0x03, 0x08);
+    board.put(0x05, 0xff);
+    board.put(0x0b, 0x22);
+    // The alarm of 14:08:00 is a second and a half away, until the clock jumps.
+    board.wall -= 86_400_000;
+    board.expire();
+    assert.deepEqual([board.get(0x07), board.irq8.edges], [0x14, 1]);
+    board.wall += 5 * 365 * 86_400_000;
+    board.chip.expire(board.clock.now);
+    assert.equal(board.get(0x09), 0x31);
+    assert(board.irq8.edges <= 2);
+    assert(board.clock.deadline > board.clock.now);
+  });
+
+  it("shows the century, also of years that are not of this one", () => {
+    const board = new Board();
+    board.wall = Date.UTC(1999, 11, 31, 23, 59, 59);
+    board.chip.reset();
+    assert.deepEqual([board.get(0x32), board.get(0x09)], [0x19, 0x99]);
+    board.pass(1000);
+    assert.deepEqual([board.get(0x32), board.get(0x09), board.get(0x08), board.get(0x07)], [0x20, 0x00, 0x01, 0x01]);
   });
 
   it("goes on where it was after save and restore", () => {
