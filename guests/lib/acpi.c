@@ -1,4 +1,4 @@
-/* [ACPI] 6.5: RSDP 5.2.5.3, RSDT and XSDT 5.2.7 and 5.2.8, MADT 5.2.12. */
+/* [ACPI] 6.5: RSDP 5.2.5.3, RSDT and XSDT 5.2.7 and 5.2.8, FADT 5.2.9, MADT 5.2.12. */
 #include "acpi.h"
 
 #include "string.h"
@@ -72,10 +72,14 @@ static void add_cpu(struct acpi_machine *machine, u32 processor, u32 id, u32 fla
   machine->processor_ids[machine->cpus++] = processor;
 }
 
+const void *acpi_table(const struct boot_info *boot, const char *signature) {
+  const struct rsdp *rsdp = find_rsdp(boot->rsdp);
+  return rsdp != NULL ? find_table(rsdp, signature) : NULL;
+}
+
 bool acpi_read(const struct boot_info *boot, struct acpi_machine *machine) {
   *machine = (struct acpi_machine){ .cpus = 1 };
-  const struct rsdp *rsdp = find_rsdp(boot->rsdp);
-  const struct table *madt = rsdp != NULL ? find_table(rsdp, "APIC") : NULL;
+  const struct table *madt = acpi_table(boot, "APIC");
   if (madt == NULL) return false;
   machine->cpus = 0;
   for (u32 at = MADT_FIRST_ENTRY; at + 2 <= madt->length;) {
@@ -91,5 +95,26 @@ bool acpi_read(const struct boot_info *boot, struct acpi_machine *machine) {
     at += entry->length;
   }
   if (machine->cpus == 0) machine->cpus = 1;
+  return true;
+}
+
+/* Offsets in the FADT. */
+#define FADT_PM1A_CONTROL 64
+#define FADT_FLAGS 112
+#define FADT_RESET_ADDRESS 120 /* within the generic address at 116 */
+#define FADT_RESET_VALUE 128
+#define RESET_SUPPORTED (1u << 10)
+
+bool acpi_find_fadt(const struct boot_info *boot, struct acpi_fadt *fadt) {
+  *fadt = (struct acpi_fadt){ 0 };
+  const struct rsdp *rsdp = find_rsdp(boot->rsdp);
+  const struct table *table = rsdp != NULL ? find_table(rsdp, "FACP") : NULL;
+  if (table == NULL || table->length <= FADT_RESET_VALUE) return false;
+  const u8 *bytes = (const u8 *)table;
+  u32 flags;
+  memcpy(&fadt->pm1a_control, bytes + FADT_PM1A_CONTROL, sizeof fadt->pm1a_control);
+  memcpy(&flags, bytes + FADT_FLAGS, sizeof flags);
+  if (flags & RESET_SUPPORTED) memcpy(&fadt->reset_port, bytes + FADT_RESET_ADDRESS, sizeof fadt->reset_port);
+  fadt->reset_value = bytes[FADT_RESET_VALUE];
   return true;
 }

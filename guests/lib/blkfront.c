@@ -13,7 +13,7 @@
 #define ANSWER_TIMEOUT (30 * SECOND)
 #define DEVICES "device/vbd"
 
-static u8 ring_pages[1 << BLKFRONT_MAX_RING_ORDER][PAGE_SIZE] PAGE_ALIGNED;
+static u8 ring_pages[BLKFRONT_DISKS][1 << BLKFRONT_MAX_RING_ORDER][PAGE_SIZE] PAGE_ALIGNED;
 
 static s64 backend_number(const struct blkfront *disk, const char *name) {
   char path[128];
@@ -45,12 +45,15 @@ static bool backend_reaches(const struct blkfront *disk, enum xenbus_state state
   return xs_wait_number(path, state, STATE_TIMEOUT);
 }
 
-bool blkfront_find(struct blkfront *disk) {
+bool blkfront_find(struct blkfront *disk, u32 index) {
   static char names[1024];
   char path[128];
-  if (!xs_init() || xs_directory(0, DEVICES, names, sizeof names) <= 0) return false;
-  *disk = (struct blkfront){ 0 };
-  format(disk->path, sizeof disk->path, DEVICES "/%s", names);
+  long length = xs_init() ? xs_directory(0, DEVICES, names, sizeof names) : -1;
+  const char *name = names;
+  for (u32 i = 0; i < index && name < names + length; i++) name += strlen(name) + 1;
+  if (index >= BLKFRONT_DISKS || length <= 0 || name >= names + length) return false;
+  *disk = (struct blkfront){ .ring_pages = ring_pages[index] };
+  format(disk->path, sizeof disk->path, DEVICES "/%s", name);
   format(path, sizeof path, "%s/backend", disk->path);
   if (xs_read(0, path, disk->backend, sizeof disk->backend) <= 0) return false;
   format(path, sizeof path, "%s/backend-id", disk->path);
@@ -81,14 +84,14 @@ static u32 ring_entries(u32 pages) {
 }
 
 static bool make_ring(struct blkfront *disk, u32 pages) {
-  memset(ring_pages, 0, pages * PAGE_SIZE);
-  disk->ring = (volatile struct blkif_ring *)ring_pages;
+  memset(disk->ring_pages, 0, pages * PAGE_SIZE);
+  disk->ring = (volatile struct blkif_ring *)disk->ring_pages;
   disk->ring->req_event = disk->ring->rsp_event = 1;
   disk->entries = ring_entries(pages);
   disk->rsp_cons = 0;
   disk->outstanding = 0;
   for (u32 i = 0; i < pages; i++) {
-    disk->ring_refs[i] = grant_page(disk->domid, ring_pages[i], false);
+    disk->ring_refs[i] = grant_page(disk->domid, disk->ring_pages[i], false);
     if (disk->ring_refs[i] == 0) return false;
   }
   struct evtchn_alloc_unbound alloc = { .dom = DOMID_SELF, .remote_dom = disk->domid };

@@ -1,10 +1,12 @@
-/* A PV disk front end: one ring, used from the boot CPU, answers awaited by polling. */
+/* A PV disk front end: one ring, used by one CPU at a time, answers awaited by polling. */
 #ifndef GUEST_BLKFRONT_H
 #define GUEST_BLKFRONT_H
 
 #include "blkif.h"
 
 #define BLKFRONT_MAX_RING_ORDER 2
+/* There are rings for so many. */
+#define BLKFRONT_DISKS 4
 /* Answers are kept by id, so ids are below this. */
 #define BLKFRONT_IDS 128
 /* Answers that did not come, and ids that came twice. */
@@ -29,6 +31,7 @@ struct blkfront {
   domid_t domid;
   u32 entries;
   u32 rsp_cons;
+  u8 (*ring_pages)[PAGE_SIZE];
   volatile struct blkif_ring *ring;
   grant_ref_t ring_refs[1 << BLKFRONT_MAX_RING_ORDER];
   evtchn_port_t port;
@@ -38,8 +41,8 @@ struct blkfront {
   u32 outstanding;
 };
 
-/* Finds the first `device/vbd`. False when there is none. */
-bool blkfront_find(struct blkfront *disk);
+/* Finds the `index`th `device/vbd`, from 0 on. False when there is none. */
+bool blkfront_find(struct blkfront *disk, u32 index);
 /* Negotiates with the back end; NULL, or why it failed. Reads what the back end offers. */
 const char *blkfront_connect(struct blkfront *disk, struct blkfront_options options);
 /* Closes the connection and makes the device ready for the next; NULL, or why it failed. */

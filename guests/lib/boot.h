@@ -36,9 +36,18 @@ struct start_info {
 };
 _Static_assert(sizeof(struct start_info) == 56, "hvm_start_info");
 
+struct hvm_modlist_entry {
+  u64 paddr, size, cmdline_paddr, reserved;
+};
+struct hvm_memmap_entry {
+  u64 addr, size;
+  u32 type, reserved;
+};
+
 /* [MB] 3.3: the part of the boot information that is used here. */
 struct multiboot_info {
   u32 flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr;
+  u32 symbols[4], mmap_length, mmap_addr;
 };
 #define MULTIBOOT_INFO_CMDLINE (1u << 2)
 
@@ -51,6 +60,8 @@ struct boot_info {
   /* Physical address of the ACPI RSDP, or 0 when the loader did not say. */
   u64 rsdp;
   u32 modules;
+  /* struct start_info or struct multiboot_info, by the protocol. */
+  const void *from_loader;
 };
 
 /* Each guest's own entry, on the boot CPU: long mode, interrupts off, 16 KiB of stack. */

@@ -22,10 +22,11 @@ static struct vcpu_time_info read_consistent(const struct vcpu_time_info *time, 
   return copy;
 }
 
+/* A time stamp may be ahead of what this processor reads by as much as the host's processors differ. */
 u64 pvclock_ns(const struct vcpu_time_info *time) {
   u64 tsc;
   struct vcpu_time_info copy = read_consistent(time, &tsc);
-  return copy.system_time + scale(tsc - copy.tsc_timestamp, &copy);
+  return copy.system_time + (tsc > copy.tsc_timestamp ? scale(tsc - copy.tsc_timestamp, &copy) : 0);
 }
 
 u64 now_ns(void) {

@@ -1,11 +1,12 @@
-/* The two-level event channel ABI, as a guest sees it: public/event_channel.h and xen.h. */
+/* Event channels as a guest sees them, two-level ones here and FIFO in fifo.c: public/event_channel.h and xen.h. */
 #include "events.h"
 
 #include "apic.h"
+#include "fifo.h"
 #include "idt.h"
 #include "string.h"
 
-struct event_port event_ports[EVTCHN_2L_NR_CHANNELS];
+struct event_port event_ports[EVENT_PORTS];
 struct shared_info *shared_info;
 volatile u32 upcalls_by_vector[256];
 
@@ -57,7 +58,7 @@ long events_use_upcall_vector(struct cpu *cpu) {
   return hvm_op(HVMOP_set_evtchn_upcall_vector, &upcall);
 }
 
-static void take(evtchn_port_t port) {
+void event_take(evtchn_port_t port) {
   struct event_port *event = &event_ports[port];
   event->cpu = this_cpu()->index;
   event->count++;
@@ -65,6 +66,10 @@ static void take(evtchn_port_t port) {
 }
 
 void events_upcall(void) {
+  if (fifo_active) {
+    fifo_upcall();
+    return;
+  }
   struct vcpu_info *info = this_cpu()->vcpu_info;
   /* The flag first: an event that comes after its clearing raises it again, and the loop sees the word. */
   __atomic_exchange_n(&info->evtchn_upcall_pending, 0, __ATOMIC_SEQ_CST);
@@ -74,9 +79,7 @@ void events_upcall(void) {
     u64 bits = READ_ONCE(shared_info->evtchn_pending[word]) & ~READ_ONCE(shared_info->evtchn_mask[word]);
     for (; bits != 0; bits &= bits - 1) {
       evtchn_port_t port = word * 64 + (u32)__builtin_ctzll(bits);
-      if (event_ports[port].home != this_cpu()->index) continue;
-      event_clear(port);
-      take(port);
+      if (event_ports[port].home == this_cpu()->index && event_clear(port)) event_take(port);
     }
   }
 }
@@ -89,10 +92,9 @@ void event_listen(evtchn_port_t port, void (*handler)(evtchn_port_t port, void *
 
 long event_close(evtchn_port_t port) {
   event_mask(port);
-  long result = evtchn_close(port);
   event_clear(port);
-  event_ports[port] = (struct event_port){ 0 };
-  return result;
+  event_ports[port] = (struct event_port){ 0 }; /* once it is closed, another CPU may be given it */
+  return evtchn_close(port);
 }
 
 long event_move(evtchn_port_t port, u32 cpu) {
@@ -104,14 +106,24 @@ long event_move(evtchn_port_t port, u32 cpu) {
 static u64 bit_of(evtchn_port_t port) { return 1ull << (port % 64); }
 
 bool event_pending(evtchn_port_t port) {
+  if (fifo_active) return (*fifo_word(port) & FIFO_PENDING) != 0;
   return (READ_ONCE(shared_info->evtchn_pending[port / 64]) & bit_of(port)) != 0;
 }
-bool event_masked(evtchn_port_t port) { return (READ_ONCE(shared_info->evtchn_mask[port / 64]) & bit_of(port)) != 0; }
+bool event_masked(evtchn_port_t port) {
+  if (fifo_active) return (*fifo_word(port) & FIFO_MASKED) != 0;
+  return (READ_ONCE(shared_info->evtchn_mask[port / 64]) & bit_of(port)) != 0;
+}
 void event_mask(evtchn_port_t port) {
+  if (fifo_active) {
+    __atomic_fetch_or(fifo_word(port), FIFO_MASKED, __ATOMIC_SEQ_CST);
+    return;
+  }
   __atomic_fetch_or(&shared_info->evtchn_mask[port / 64], bit_of(port), __ATOMIC_SEQ_CST);
 }
-void event_clear(evtchn_port_t port) {
-  __atomic_fetch_and(&shared_info->evtchn_pending[port / 64], ~bit_of(port), __ATOMIC_SEQ_CST);
+bool event_clear(evtchn_port_t port) {
+  if (fifo_active) return (__atomic_fetch_and(fifo_word(port), ~FIFO_PENDING, __ATOMIC_SEQ_CST) & FIFO_PENDING) != 0;
+  u64 *word = &shared_info->evtchn_pending[port / 64];
+  return (__atomic_fetch_and(word, ~bit_of(port), __ATOMIC_SEQ_CST) & bit_of(port)) != 0;
 }
 
 /* Notes where a port that was just bound belongs. */

@@ -17,7 +17,7 @@ struct field {
   bool negative;
 };
 
-static void put_number(struct output *out, u64 value, unsigned base, struct field field) {
+static void put_number(struct output *out, unsigned long value, unsigned base, struct field field) {
   char digits[24];
   unsigned count = 0;
   do {
@@ -51,9 +51,9 @@ size_t format_va(char *buffer, size_t size, const char *pattern, va_list argumen
     for (; *pattern == 'l' || *pattern == 'z'; pattern++) is_long = true;
     switch (*pattern) {
       case 'd': {
-        s64 value = is_long ? va_arg(arguments, long) : va_arg(arguments, int);
+        long value = is_long ? va_arg(arguments, long) : va_arg(arguments, int);
         field.negative = value < 0;
-        put_number(&out, value < 0 ? 0 - (u64)value : (u64)value, 10, field);
+        put_number(&out, value < 0 ? 0 - (unsigned long)value : (unsigned long)value, 10, field);
         break;
       }
       case 'u':
@@ -64,7 +64,7 @@ size_t format_va(char *buffer, size_t size, const char *pattern, va_list argumen
         break;
       case 'p':
         put_string(&out, "0x");
-        put_number(&out, (u64)(uintptr_t)va_arg(arguments, void *), 16, field);
+        put_number(&out, (uintptr_t)va_arg(arguments, void *), 16, field);
         break;
       case 'c':
         put(&out, (char)va_arg(arguments, int));

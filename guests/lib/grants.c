@@ -30,8 +30,7 @@ long grants_init(void) {
 
 grant_ref_t grant_frame(domid_t domid, u32 frame, bool read_only) {
   for (grant_ref_t ref = GNTTAB_NR_RESERVED_ENTRIES; ref < ARRAY_SIZE(used); ref++) {
-    if (used[ref]) continue;
-    used[ref] = 1;
+    if (used[ref] || __atomic_exchange_n(&used[ref], 1, __ATOMIC_ACQUIRE) != 0) continue; /* another CPU may be faster */
     grant_table[ref].frame = frame;
     grant_table[ref].domid = domid;
     __asm__ volatile("" : : : "memory"); /* the flags go last: they make the entry valid */
@@ -52,6 +51,6 @@ bool grant_end(grant_ref_t ref) {
   do {
     if (flags & (GTF_reading | GTF_writing)) return false;
   } while (!__atomic_compare_exchange_n(&grant_table[ref].flags, &flags, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
-  used[ref] = 0;
+  __atomic_store_n(&used[ref], 0, __ATOMIC_RELEASE);
   return true;
 }

@@ -1,6 +1,6 @@
 /*
- * Hypercalls, always through the hypercall page: entry `number` is 32 bytes in, arguments in rdi rsi rdx r10 r8, result in
- * rax (xen.git public/arch-x86/xen-x86_64.h).
+ * Hypercalls, always through the hypercall page: entry `number` is 32 bytes in. 64-bit code has its arguments in rdi rsi rdx
+ * r10 r8, 32-bit code in ebx ecx edx esi edi; the result is in rax (xen.git public/arch-x86/xen-x86_64.h, xen-x86_32.h).
  */
 #ifndef GUEST_HYPERCALL_H
 #define GUEST_HYPERCALL_H
@@ -17,6 +17,7 @@ bool xen_init(void);
 /* True once xen_init has succeeded. */
 bool xen_present(void);
 
+#ifdef __x86_64__
 static inline long hypercall5(u32 number, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5) {
   long result;
   register u64 r10 __asm__("r10") = a4;
@@ -27,6 +28,17 @@ static inline long hypercall5(u32 number, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5
                    : "rcx", "r9", "r11", "memory", "cc");
   return result;
 }
+#else
+static inline long hypercall5(u32 number, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5) {
+  long result = (long)(hypercall_page + number * 32);
+  u32 ebx = (u32)a1, ecx = (u32)a2, edx = (u32)a3, esi = (u32)a4, edi = (u32)a5;
+  __asm__ volatile("call *%%eax"
+                   : "+a"(result), "+b"(ebx), "+c"(ecx), "+d"(edx), "+S"(esi), "+D"(edi)
+                   :
+                   : "memory", "cc");
+  return result;
+}
+#endif
 
 static inline long hypercall1(u32 number, u64 a1) { return hypercall5(number, a1, 0, 0, 0, 0); }
 static inline long hypercall2(u32 number, u64 a1, u64 a2) { return hypercall5(number, a1, a2, 0, 0, 0); }

@@ -61,7 +61,7 @@ static bool forgiven(struct interrupt_frame *frame) {
 
 void interrupt_entry(struct interrupt_frame *frame);
 void interrupt_entry(struct interrupt_frame *frame) {
-  if (frame->vector >= EXCEPTIONS) {
+  if (frame->vector >= EXCEPTIONS || frame->vector == VECTOR_NMI) {
     if (handlers[frame->vector] != NULL) handlers[frame->vector]();
     return;
   }

@@ -12,10 +12,12 @@ struct interrupt_frame {
 };
 
 /* Vectors in use, above the 32 exceptions. Xen refuses upcall vectors below 16. */
+#define VECTOR_NMI 2
 #define VECTOR_UPCALL 0x30 /* per vCPU, by the local APIC: wants an EOI */
 #define VECTOR_GLOBAL 0x31 /* HVM_PARAM_CALLBACK_IRQ's vector: no EOI */
 #define VECTOR_GSI 0x32    /* upcall by interrupt line, through the IOAPIC: wants an EOI */
 #define VECTOR_WAKE 0x33   /* one CPU wakes another */
+#define VECTOR_DEVICE 0x34 /* an emulated device's, by line or message: wants an EOI */
 #define VECTOR_SPURIOUS 0xff
 
 void idt_init(void);

@@ -7,6 +7,7 @@
 #define CONFIG_DATA 0xcfc
 #define CONFIG_ENABLE 0x80000000u
 #define DEVFNS 256
+#define MOST_CAPABILITIES 48 /* dwords beyond the header: more would be a loop */
 #define BAR_IO 1
 #define BAR_64BIT 4
 
@@ -28,10 +29,20 @@ void pci_write32(u32 devfn, u32 offset, u32 value) {
 }
 
 int pci_find(u32 ids) {
-  for (u32 devfn = 0; devfn < DEVFNS; devfn += 8) {
+  for (u32 devfn = 0; devfn < DEVFNS; devfn++) {
     if (pci_read32(devfn, 0) == ids) return (int)devfn;
   }
   return -1;
+}
+
+u32 pci_capability(u32 devfn, u8 id) {
+  u32 at = pci_read8(devfn, PCI_CAPABILITIES);
+  for (u32 left = MOST_CAPABILITIES; at != 0 && left > 0; left--) {
+    u32 header = pci_read32(devfn, at);
+    if ((header & 0xff) == id) return at;
+    at = header >> 8 & 0xfc;
+  }
+  return 0;
 }
 
 struct pci_bar pci_bar(u32 devfn, u32 index) {

@@ -19,7 +19,8 @@ static u8 shared_info_page[PAGE_SIZE] PAGE_ALIGNED;
 static struct setup *current;
 
 static void on_cpu_start(struct cpu *cpu) {
-  if (cpu->vcpu_info == NULL) cpu->vcpu_info = &shared_info->vcpu_info[cpu->xen_id];
+  /* Those beyond have none before they register one. */
+  if (cpu->vcpu_info == NULL && cpu->xen_id < LEGACY_MAX_VCPUS) cpu->vcpu_info = &shared_info->vcpu_info[cpu->xen_id];
   current->vcpu_result[cpu->index] = events_init_cpu(cpu);
 }
 

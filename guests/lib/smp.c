@@ -12,12 +12,18 @@
 #define AP_STACK_SIZE 16384
 /* Time for a CPU to take an INIT. */
 #define INIT_DELAY_NS 1000000
+#define INIT_LIMIT_NS 2000000000
 #define SIPI_RETRY_NS 200000000
+#define CR0_PE 1
+#define CR0_PG 0x80000000
+#define CR4_PAE 0x20
+#define EFER_LME 0x100
+#define EFER_LMA 0x400
 
 struct cpu cpus[MAX_CPUS];
 u32 cpu_count = 1;
 
-extern const u8 trampoline[], trampoline_end[];
+extern const u8 trampoline[], trampoline_end[], ap_context32[], ap_context64[];
 /* For trampoline.S: one CPU starts at a time. */
 u64 ap_stack;
 
@@ -71,13 +77,54 @@ void ap_entry(void) {
   }
 }
 
-bool smp_start_one(u32 index, u64 timeout_ns) {
+static void prepare(u32 index) {
   struct cpu *cpu = &cpus[index];
-  memcpy(pointer_to(TRAMPOLINE_BASE), trampoline, (size_t)(trampoline_end - trampoline));
   starting = cpu;
   cpu->online = false;
   cpu->work = NULL;
   ap_stack = address_of(ap_stacks[index] + AP_STACK_SIZE);
+}
+
+bool smp_stop_one(u32 index) {
+  apic_send_init(cpus[index].apic_id);
+  return WAIT_FOR(vcpu_op(VCPUOP_is_up, cpus[index].xen_id, NULL) == 0, INIT_LIMIT_NS);
+}
+
+struct vcpu_hvm_context smp_context(u32 mode) {
+  if (mode == VCPU_HVM_MODE_64B) {
+    return (struct vcpu_hvm_context){
+      .mode = mode,
+      .cpu_regs.x86_64 = {
+        .rip = address_of(ap_context64), .rsp = ap_stack, .rflags = 2,
+        .cr0 = CR0_PE | CR0_PG, .cr3 = read_cr3(), .cr4 = CR4_PAE, .efer = EFER_LME | EFER_LMA,
+      },
+    };
+  }
+  return (struct vcpu_hvm_context){
+    .mode = mode,
+    .cpu_regs.x86_32 = {
+      .eip = (u32)address_of(ap_context32), .eflags = 2, .cr0 = CR0_PE,
+      .cs_ar = 0xc9b, .cs_limit = ~0u, .ds_ar = 0xc93, .ds_limit = ~0u, .ss_ar = 0xc93, .ss_limit = ~0u,
+      .es_ar = 0xc93, .es_limit = ~0u, .tr_ar = 0x8b, .tr_limit = 0x67,
+    },
+  };
+}
+
+long smp_initialise_one(u32 index, u32 mode, u64 timeout_ns) {
+  struct cpu *cpu = &cpus[index];
+  prepare(index);
+  if (!smp_stop_one(index)) return -ETIME;
+  struct vcpu_hvm_context context = smp_context(mode);
+  long result = vcpu_op(VCPUOP_initialise, cpu->xen_id, &context);
+  if (result == 0) result = vcpu_op(VCPUOP_up, cpu->xen_id, NULL);
+  if (result != 0) return result;
+  return WAIT_FOR(READ_ONCE(cpu->online), timeout_ns) ? 0 : -ETIME;
+}
+
+bool smp_start_one(u32 index, u64 timeout_ns) {
+  struct cpu *cpu = &cpus[index];
+  memcpy(pointer_to(TRAMPOLINE_BASE), trampoline, (size_t)(trampoline_end - trampoline));
+  prepare(index);
   apic_send_init(cpu->apic_id);
   WAIT_FOR(false, INIT_DELAY_NS);
   for (u64 end = now_ns() + timeout_ns; now_ns() < end;) {

@@ -38,6 +38,16 @@ bool smp_start(const struct acpi_machine *machine, cpu_hook hook, u64 timeout_ns
 /* Starts cpus[index] (again). */
 bool smp_start_one(u32 index, u64 timeout_ns);
 
+/*
+ * As smp_start_one, but after INIT by VCPUOP_initialise and VCPUOP_up, in `mode` (VCPU_HVM_MODE_*). The result of the first
+ * that fails, else 0; -ETIME when the CPU does not come up.
+ */
+long smp_initialise_one(u32 index, u32 mode, u64 timeout_ns);
+/* Registers for it: they lead to where every CPU starts. */
+struct vcpu_hvm_context smp_context(u32 mode);
+/* Stops a CPU by INIT; true when VCPUOP_is_up says so. */
+bool smp_stop_one(u32 index);
+
 /* Hands `work` to an idle CPU and wakes it; cpu_wait waits for its end, false after the timeout. */
 void cpu_run(struct cpu *cpu, void (*work)(void *argument), void *argument);
 bool cpu_wait(struct cpu *cpu, u64 timeout_ns);

@@ -14,7 +14,9 @@ static void copy_command_line(u64 address) {
 void start(u32 magic, u32 info);
 
 void start(u32 magic, u32 info) {
-  struct boot_info boot = { .protocol = BOOT_UNKNOWN, .command_line = command_line };
+  struct boot_info boot = {
+    .protocol = BOOT_UNKNOWN, .command_line = command_line, .from_loader = pointer_to(info),
+  };
   const struct start_info *pvh = pointer_to(info);
   const struct multiboot_info *multiboot = pointer_to(info);
   if (magic == MULTIBOOT_BOOT_MAGIC) {

@@ -1,11 +1,20 @@
 /* String and number basics. `rep` keeps the instruction count low on hosts that interpret ring 0. */
 #include "string.h"
 
+#ifdef __x86_64__
+#define MOVE_WORDS "rep movsq"
+#define STORE_WORDS "rep stosq"
+#else
+#define MOVE_WORDS "rep movsl"
+#define STORE_WORDS "rep stosl"
+#endif
+#define WORD sizeof(unsigned long)
+
 void *memcpy(void *to, const void *from, size_t length) {
   void *cursor = to;
-  size_t words = length / 8;
-  size_t rest = length % 8;
-  __asm__ volatile("rep movsq" : "+D"(cursor), "+S"(from), "+c"(words) : : "memory");
+  size_t words = length / WORD;
+  size_t rest = length % WORD;
+  __asm__ volatile(MOVE_WORDS : "+D"(cursor), "+S"(from), "+c"(words) : : "memory");
   __asm__ volatile("rep movsb" : "+D"(cursor), "+S"(from), "+c"(rest) : : "memory");
   return to;
 }
@@ -20,10 +29,10 @@ void *memmove(void *to, const void *from, size_t length) {
 
 void *memset(void *to, int byte, size_t length) {
   void *cursor = to;
-  u64 pattern = 0x0101010101010101ull * (u8)byte;
-  size_t words = length / 8;
-  size_t rest = length % 8;
-  __asm__ volatile("rep stosq" : "+D"(cursor), "+c"(words) : "a"(pattern) : "memory");
+  unsigned long pattern = ~0ul / 0xff * (u8)byte;
+  size_t words = length / WORD;
+  size_t rest = length % WORD;
+  __asm__ volatile(STORE_WORDS : "+D"(cursor), "+c"(words) : "a"(pattern) : "memory");
   __asm__ volatile("rep stosb" : "+D"(cursor), "+c"(rest) : "a"(pattern) : "memory");
   return to;
 }

@@ -18,6 +18,7 @@ trampoline:
   ljmpl $CODE32, $LOW(1f)
   .code32
 1:
+join:
   movl $ap_start64, %edi
   movl $enter_long_mode, %eax
   jmp *%eax
@@ -27,7 +28,24 @@ trampoline_gdt:
   .long gdt
 trampoline_end:
 
+/* Where VCPUOP_initialise has processors start, without descriptor tables: flat 32-bit mode, and 64-bit mode. */
+  .code32
+  .globl ap_context32, ap_context64
+ap_context32:
+  lgdtl gdt_pointer
+  ljmpl $CODE32, $join
+
   .code64
+ap_context64:
+  lgdtq gdt_pointer
+  movl $DATA, %eax
+  movl %eax, %ss
+  movl %eax, %ds
+  movl %eax, %es
+  pushq $CODE64
+  pushq $ap_start64
+  lretq
+
 ap_start64:
   movq ap_stack, %rsp
   xorl %ebp, %ebp

@@ -52,6 +52,11 @@ static inline u64 rdtsc(void) {
   return (u64)high << 32 | low;
 }
 
+static inline u64 read_cr3(void) {
+  u64 value;
+  __asm__ volatile("movq %%cr3, %0" : "=r"(value));
+  return value;
+}
 static inline u64 read_cr2(void) {
   u64 value;
   __asm__ volatile("mov %%cr2, %0" : "=r"(value));

@@ -1,5 +1,6 @@
 /*
- * The part of the Xen ABI that our guests speak, x86-64 layouts. Names are the public headers'; sizes are asserted.
+ * The part of the Xen ABI that our guests speak. Names are the public headers'; sizes are asserted, those of x86-64 and those
+ * of i386.
  *
  * [XEN]   xen.git xen/include/public/xen.h      [EVTCHN] public/event_channel.h  [VCPU]  public/vcpu.h
  * [MEM]   public/memory.h                       [HVM]    public/hvm/{hvm_op,params}.h  [SCHED] public/sched.h
@@ -9,6 +10,15 @@
 #define GUEST_XEN_H
 
 #include "types.h"
+
+/* [XEN] unsigned long, and frame numbers: as wide as the guest's own words. */
+typedef unsigned long xen_ulong;
+typedef unsigned long xen_pfn;
+#ifdef __x86_64__
+#define ASSERT_SIZE(type, size64, size32) _Static_assert(sizeof(type) == (size64), #type)
+#else
+#define ASSERT_SIZE(type, size64, size32) _Static_assert(sizeof(type) == (size32), #type)
+#endif
 
 /* [XEN] hypercall numbers. */
 #define HYPERVISOR_memory_op 12
@@ -83,6 +93,8 @@ struct xen_feature_info {
 #define XENFEAT_hvm_pirqs 10
 
 /* [XEN] */
+#define PVCLOCK_TSC_STABLE 1u
+
 struct vcpu_time_info {
   u32 version, pad0;
   u64 tsc_timestamp, system_time;
@@ -90,27 +102,42 @@ struct vcpu_time_info {
   signed char tsc_shift;
   u8 flags, pad1[2];
 };
-_Static_assert(sizeof(struct vcpu_time_info) == 32, "vcpu_time_info");
+ASSERT_SIZE(struct vcpu_time_info, 32, 32);
 
 struct vcpu_info {
   u8 evtchn_upcall_pending, pad0;
-  u64 evtchn_pending_sel;
+  xen_ulong evtchn_pending_sel;
+#ifdef __x86_64__
   u64 cr2, pad1;
+#else
+  u32 cr2, pad1[5];
+#endif
   struct vcpu_time_info time;
 };
-_Static_assert(sizeof(struct vcpu_info) == 64, "vcpu_info");
+ASSERT_SIZE(struct vcpu_info, 64, 64);
 
 #define LEGACY_MAX_VCPUS 32
-#define EVTCHN_WORDS 64
-#define EVTCHN_2L_NR_CHANNELS 4096
+#define EVTCHN_WORDS (8 * sizeof(xen_ulong))
+#define EVTCHN_2L_NR_CHANNELS (64 * sizeof(xen_ulong) * sizeof(xen_ulong))
 
 struct shared_info {
   struct vcpu_info vcpu_info[LEGACY_MAX_VCPUS];
-  u64 evtchn_pending[EVTCHN_WORDS];
-  u64 evtchn_mask[EVTCHN_WORDS];
-  u32 wc_version, wc_sec, wc_nsec, wc_sec_hi;
+  xen_ulong evtchn_pending[EVTCHN_WORDS];
+  xen_ulong evtchn_mask[EVTCHN_WORDS];
+  u32 wc_version, wc_sec, wc_nsec;
+#ifdef __x86_64__
+  u32 wc_sec_hi;
+#else
+  /* [XEN] struct arch_shared_info: what is there for paravirtual guests. */
+  u32 arch[6], wc_sec_hi;
+#endif
 };
+#ifdef __x86_64__
 _Static_assert(offsetof(struct shared_info, wc_version) == 0xc00, "shared_info");
+#else
+_Static_assert(offsetof(struct shared_info, wc_version) == 0x900, "shared_info");
+_Static_assert(offsetof(struct shared_info, wc_sec_hi) == 0x924, "shared_info");
+#endif
 
 /* [HVM] */
 #define HVMOP_set_param 0
@@ -147,7 +174,7 @@ struct xen_hvm_get_mem_type {
   u16 mem_type, pad[2];
   u64 pfn;
 };
-_Static_assert(sizeof(struct xen_hvm_get_mem_type) == 16, "xen_hvm_get_mem_type");
+ASSERT_SIZE(struct xen_hvm_get_mem_type, 16, 16);
 #define HVMMEM_ram_rw 0
 #define HVMMEM_mmio_dm 2
 
@@ -173,28 +200,31 @@ struct xen_add_to_physmap {
   domid_t domid;
   u16 size;
   u32 space;
-  u64 idx, gpfn;
+  xen_ulong idx;
+  xen_pfn gpfn;
 };
-_Static_assert(sizeof(struct xen_add_to_physmap) == 24, "xen_add_to_physmap");
+ASSERT_SIZE(struct xen_add_to_physmap, 24, 16);
 struct xen_add_to_physmap_batch {
   domid_t domid;
   u16 space, size;
   domid_t foreign_domid;
-  u64 *idxs, *gpfns;
+  xen_ulong *idxs;
+  xen_pfn *gpfns;
   int *errs;
 };
-_Static_assert(sizeof(struct xen_add_to_physmap_batch) == 32, "xen_add_to_physmap_batch");
+ASSERT_SIZE(struct xen_add_to_physmap_batch, 32, 20);
 struct xen_remove_from_physmap {
   domid_t domid;
-  u64 gpfn;
+  xen_pfn gpfn;
 };
+ASSERT_SIZE(struct xen_remove_from_physmap, 16, 8);
 struct xen_memory_reservation {
-  u64 *extent_start;
-  u64 nr_extents;
+  xen_pfn *extent_start;
+  xen_ulong nr_extents;
   u32 extent_order, mem_flags;
   domid_t domid;
 };
-_Static_assert(sizeof(struct xen_memory_reservation) == 32, "xen_memory_reservation");
+ASSERT_SIZE(struct xen_memory_reservation, 32, 20);
 struct xen_memory_map {
   u32 nr_entries;
   void *buffer;
@@ -217,8 +247,12 @@ struct e820_entry {
 #define VCPUOP_stop_singleshot_timer 9
 #define VCPUOP_register_vcpu_info 10
 #define VCPUOP_send_nmi 11
+#define VCPUOP_get_physid 12
 #define VCPUOP_register_vcpu_time_memory_area 13
+#define VCPUOP_register_runstate_phys_area 14
+#define VCPUOP_register_vcpu_time_phys_area 15
 #define RUNSTATE_running 0
+#define RUNSTATE_offline 3
 #define RUNSTATE_UPDATE (1ull << 63)
 #define VCPU_SSHOTTMR_future 1
 
@@ -227,7 +261,7 @@ struct vcpu_runstate_info {
   u64 state_entry_time;
   u64 time[4];
 };
-_Static_assert(sizeof(struct vcpu_runstate_info) == 48, "vcpu_runstate_info");
+ASSERT_SIZE(struct vcpu_runstate_info, 48, 44);
 struct vcpu_set_singleshot_timer {
   u64 timeout_abs_ns;
   u32 flags;
@@ -236,6 +270,31 @@ struct vcpu_register_vcpu_info {
   u64 mfn;
   u32 offset, rsvd;
 };
+
+/* [HVMVCPU] public/hvm/hvm_vcpu.h */
+#define VCPU_HVM_MODE_32B 0
+#define VCPU_HVM_MODE_64B 1
+struct vcpu_hvm_x86_32 {
+  u32 eax, ecx, edx, ebx, esp, ebp, esi, edi, eip, eflags;
+  u32 cr0, cr3, cr4, pad1;
+  u64 efer;
+  u32 cs_base, ds_base, ss_base, es_base, tr_base;
+  u32 cs_limit, ds_limit, ss_limit, es_limit, tr_limit;
+  u16 cs_ar, ds_ar, ss_ar, es_ar, tr_ar, pad2[3];
+};
+_Static_assert(sizeof(struct vcpu_hvm_x86_32) == 120, "vcpu_hvm_x86_32");
+struct vcpu_hvm_x86_64 {
+  u64 rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, rip, rflags;
+  u64 cr0, cr3, cr4, efer;
+};
+struct vcpu_hvm_context {
+  u32 mode, pad;
+  union {
+    struct vcpu_hvm_x86_32 x86_32;
+    struct vcpu_hvm_x86_64 x86_64;
+  } cpu_regs;
+};
+_Static_assert(sizeof(struct vcpu_hvm_context) == 128, "vcpu_hvm_context");
 
 /* [SCHED] */
 #define SCHEDOP_yield 0
@@ -248,6 +307,7 @@ struct vcpu_register_vcpu_info {
 #define SHUTDOWN_reboot 1
 #define SHUTDOWN_suspend 2
 #define SHUTDOWN_crash 3
+#define SHUTDOWN_soft_reset 5
 struct sched_shutdown {
   u32 reason;
 };
@@ -263,7 +323,7 @@ struct sched_poll {
   u32 nr_ports;
   u64 timeout;
 };
-_Static_assert(sizeof(struct sched_poll) == 24, "sched_poll");
+ASSERT_SIZE(struct sched_poll, 24, 16);
 
 /* [EVTCHN] */
 #define EVTCHNOP_bind_interdomain 0
@@ -313,10 +373,22 @@ struct evtchn_status {
     u32 pirq, virq;
   } u;
 };
-_Static_assert(sizeof(struct evtchn_status) == 24, "evtchn_status");
+ASSERT_SIZE(struct evtchn_status, 24, 24);
 struct evtchn_bind_vcpu {
   evtchn_port_t port;
   u32 vcpu;
+};
+struct evtchn_init_control {
+  u64 control_gfn;
+  u32 offset, vcpu;
+  u8 link_bits, pad[7];
+};
+struct evtchn_expand_array {
+  u64 array_gfn;
+};
+struct evtchn_set_priority {
+  evtchn_port_t port;
+  u32 priority;
 };
 
 /* [GNT] */
@@ -327,6 +399,7 @@ struct evtchn_bind_vcpu {
 #define GNTTABOP_set_version 8
 #define GNTTABOP_get_version 10
 #define GNTST_okay 0
+#define GNTCOPY_source_gref 1
 #define GNTST_bad_domain (-2)
 #define GTF_permit_access 1
 #define GTF_readonly 4
@@ -340,14 +413,32 @@ struct grant_entry_v1 {
   domid_t domid;
   u32 frame;
 };
+struct grant_entry_v2 {
+  u16 flags;
+  domid_t domid;
+  u16 page_off, length;
+  u64 frame;
+};
+#define XENMAPIDX_grant_table_status 0x80000000u
+struct gnttab_copy_end {
+  xen_pfn page;
+  domid_t domid;
+  u16 offset;
+};
+struct gnttab_copy {
+  struct gnttab_copy_end source, dest;
+  u16 len, flags;
+  s16 status;
+};
+ASSERT_SIZE(struct gnttab_copy, 40, 24);
 #define GRANTS_PER_FRAME (PAGE_SIZE / sizeof(struct grant_entry_v1))
 struct gnttab_setup_table {
   domid_t dom;
   u32 nr_frames;
   s16 status;
-  u64 *frame_list;
+  xen_pfn *frame_list;
 };
-_Static_assert(sizeof(struct gnttab_setup_table) == 24, "gnttab_setup_table");
+ASSERT_SIZE(struct gnttab_setup_table, 24, 16);
 struct gnttab_query_size {
   domid_t dom;
   u32 nr_frames, max_nr_frames;
@@ -368,7 +459,7 @@ struct physdev_map_pirq {
   int type, index, pirq, bus, devfn, entry_nr;
   u64 table_base;
 };
-_Static_assert(sizeof(struct physdev_map_pirq) == 40, "physdev_map_pirq");
+ASSERT_SIZE(struct physdev_map_pirq, 40, 36);
 struct physdev_unmap_pirq {
   domid_t domid;
   int pirq;

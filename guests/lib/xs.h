@@ -1,5 +1,5 @@
 /*
- * A xenstore client: one request at a time, on the boot CPU; watch events are kept until asked for.
+ * A xenstore client: one request at a time, by one CPU at a time; watch events are kept until asked for.
  *
  * [XS] xen.git docs/misc/xenstore.txt; public/io/xs_wire.h
  */

@@ -89,7 +89,7 @@ bool disk_open_any(struct blkfront_options options) {
     return true;
   }
   if (!disk_close()) return false;
-  if (!blkfront_find(&disk)) {
+  if (!blkfront_find(&disk, 0)) {
     skip("there is no PV disk");
     return false;
   }

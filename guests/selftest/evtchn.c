@@ -227,13 +227,6 @@ CHECK(reset_others, "evtchn", "another domain's ports cannot be reset") {
   EXPECT(result == -ESRCH || result == -EPERM, "it gives %ld%s", result, error_name(result));
 }
 
-CHECK(fifo, "evtchn", "FIFO channels are set up properly or refused, never half") {
-  struct { u64 array_gfn; } expand = { 1 };
-  struct { u64 control_gfn; u32 offset, vcpu; u8 link_bits, pad[7]; } control = { .control_gfn = 1, .offset = 4090 };
-  EXPECT(evtchn_op(EVTCHNOP_expand_array, &expand) < 0, "expand_array works before init_control");
-  EXPECT(evtchn_op(EVTCHNOP_init_control, &control) < 0, "init_control takes an unaligned offset past the page");
-}
-
 CHECK(scribbled, "evtchn", "bits that the guest scribbles harm only the guest") {
   evtchn_port_t port = bind_ipi(cpus[0].xen_id, NULL);
   event_listen(port, NULL, NULL);

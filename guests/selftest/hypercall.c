@@ -55,6 +55,17 @@ CHECK(multicall, "hypercall", "multicall runs its entries and keeps each result"
   EXPECT_EQ(text[15], 0);
 }
 
+CHECK(multicall_long, "hypercall", "multicall runs a list that takes several exits") {
+  static struct multicall_entry entries[5000];
+  for (u32 i = 0; i < ARRAY_SIZE(entries); i++) {
+    entries[i] = (struct multicall_entry){ .op = HYPERVISOR_xen_version, .arguments = { XENVER_pagesize } };
+  }
+  REQUIRE_EQ(hypercall2(HYPERVISOR_multicall, address_of(entries), ARRAY_SIZE(entries)), 0);
+  u32 right = 0;
+  for (u32 i = 0; i < ARRAY_SIZE(entries); i++) right += entries[i].result == PAGE_SIZE;
+  EXPECT_EQ(right, ARRAY_SIZE(entries));
+}
+
 CHECK(multicall_bad, "hypercall", "multicall refuses bad entries and does not nest") {
   static struct multicall_entry entry;
   EXPECT_EQ(hypercall2(HYPERVISOR_multicall, address_of(NON_CANONICAL), 1), -EFAULT);

@@ -150,6 +150,23 @@ CHECK(balloon, "memory", "a page can be given away and asked for again") {
   EXPECT(ballooned[4095] == 0x5a, "the page does not keep its bytes");
 }
 
+#define RUN 4
+
+CHECK(run_moves, "memory", "a run of RAM frames moves over itself, and leaves none behind") {
+  static u64 run[RUN + 1][PAGE_SIZE / sizeof(u64)] PAGE_ALIGNED;
+  for (u32 i = 0; i < RUN; i++) run[i][7] = 100 + i;
+  u64 first = frame_of(run[0]);
+  struct xen_add_to_physmap map = {
+    .domid = DOMID_SELF, .size = RUN, .space = XENMAPSPACE_gmfn_range, .idx = first, .gpfn = first + 1,
+  };
+  REQUIRE_EQ(memory_op(XENMEM_add_to_physmap, &map), 0);
+  for (u32 i = 0; i < RUN; i++) EXPECT_EQ(run[i + 1][7], 100 + i);
+  struct xen_memory_reservation request = { .extent_start = &first, .nr_extents = 1, .domid = DOMID_SELF };
+  EXPECT_EQ(memory_op(XENMEM_decrease_reservation, &request), 0);
+  EXPECT_EQ(memory_op(XENMEM_populate_physmap, &request), 1);
+  EXPECT_EQ(run[0][7], 0);
+}
+
 CHECK(balloon_bad, "memory", "extents of absurd size or number are not honoured") {
   u64 frame = frame_of(ballooned);
   struct xen_memory_reservation request = { .extent_start = &frame, .nr_extents = 1, .extent_order = 31, .domid = DOMID_SELF };

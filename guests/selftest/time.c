@@ -44,6 +44,8 @@ CHECK(versions, "time", "time info is consistent on every vCPU") {
     EXPECT(time->tsc_to_system_mul == cpus[0].vcpu_info->time.tsc_to_system_mul, "CPU %u's scale differs", i);
     EXPECT(time->tsc_timestamp <= rdtsc(), "CPU %u's time stamp lies ahead", i);
   }
+  bool stable = cpus[0].vcpu_info->time.flags & PVCLOCK_TSC_STABLE;
+  note("the clock tells of a TSC that is %s", stable ? "stable" : "not known to be stable");
 }
 
 CHECK(shared_copy, "time", "the clock runs at the speed that the TSC has") {

@@ -83,14 +83,27 @@ CHECK(singleshot_past, "timer", "a deadline in the past fires at once") {
   EXPECT(WAIT_FOR(fired(0) != before, PATIENCE), "it does not fire");
 }
 
+/* Sets CPU 0's timer and stops it in time, however busy the host is, and says whether it fires all the same. */
+static bool fires_when_stopped(long (*set)(u64 deadline), long (*stop)(void)) {
+  for (u64 delay = QUIET;; delay *= 10) {
+    u32 before = fired(0);
+    u64 deadline = now_ns() + delay;
+    EXPECT_EQ(set(deadline), 0);
+    EXPECT_EQ(stop(), 0);
+    bool in_time = now_ns() < deadline || delay > LATE;
+    WAIT_FOR(now_ns() > deadline, PATIENCE);
+    WAIT_FOR(false, QUIET);
+    if (in_time) return fired(0) != before;
+  }
+}
+
+static long set_own_singleshot(u64 deadline) { return set_singleshot(cpus[0].xen_id, deadline, 0); }
+static long stop_own_singleshot(void) { return vcpu_op(VCPUOP_stop_singleshot_timer, cpus[0].xen_id, NULL); }
+
 CHECK(singleshot_stop, "timer", "a stopped timer does not fire") {
   if (!bind_timers()) return;
-  u32 before = fired(0);
-  EXPECT_EQ(set_singleshot(cpus[0].xen_id, now_ns() + QUIET, 0), 0);
-  EXPECT_EQ(vcpu_op(VCPUOP_stop_singleshot_timer, cpus[0].xen_id, NULL), 0);
-  EXPECT_EQ(vcpu_op(VCPUOP_stop_singleshot_timer, cpus[0].xen_id, NULL), 0);
-  WAIT_FOR(false, 2 * QUIET);
-  EXPECT(fired(0) == before, "it fires");
+  EXPECT(!fires_when_stopped(set_own_singleshot, stop_own_singleshot), "it fires");
+  EXPECT_EQ(stop_own_singleshot(), 0);
 }
 
 CHECK(singleshot_replaced, "timer", "a new deadline takes the place of the old one") {
@@ -111,6 +124,9 @@ CHECK(singleshot_bad, "timer", "another vCPU's timer and pointers to nowhere are
   EXPECT_EQ(vcpu_op(VCPUOP_set_singleshot_timer, cpus[0].xen_id, probe(PROBE_HOLE, 0)), -EFAULT);
 }
 
+static long set_own_timer(u64 deadline) { return set_timer_op(deadline); }
+static long stop_own_timer(void) { return set_timer_op(0); }
+
 CHECK(set_timer, "timer", "set_timer_op sets the same timer, and 0 stops it") {
   if (!bind_timers()) return;
   u32 before = fired(0);
@@ -119,11 +135,7 @@ CHECK(set_timer, "timer", "set_timer_op sets the same timer, and 0 stops it") {
   REQUIRE(WAIT_FOR(fired(0) != before, PATIENCE), "it does not fire");
   s64 late = (s64)(fired_at[0] - deadline);
   EXPECT(late > -(s64)EARLY && late < (s64)LATE, "it is late by %ld ns", late);
-  before = fired(0);
-  EXPECT_EQ(set_timer_op(now_ns() + QUIET), 0);
-  EXPECT_EQ(set_timer_op(0), 0);
-  WAIT_FOR(false, 2 * QUIET);
-  EXPECT(fired(0) == before, "it fires although it was stopped");
+  EXPECT(!fires_when_stopped(set_own_timer, stop_own_timer), "it fires although it was stopped");
 }
 
 CHECK(set_timer_absurd, "timer", "deadlines centuries away come within a second, as old Linux needs it") {
@@ -151,10 +163,10 @@ CHECK(periodic, "timer", "a periodic timer ticks until it is stopped, on every v
     EXPECT_EQ(vcpu_op(VCPUOP_stop_periodic_timer, cpus[i].xen_id, NULL), 0);
     EXPECT(came, "on CPU %u it ticks %u times", i, fired(i) - before);
     EXPECT(!came || elapsed > 40 * MS, "on CPU %u five ticks of 10 ms take %lu us", i, elapsed / 1000);
-    WAIT_FOR(false, DELAY);
+    /* One tick may have been on its way. */
     before = fired(i);
-    WAIT_FOR(false, QUIET);
-    EXPECT(fired(i) == before, "on CPU %u it ticks on after it was stopped", i);
+    WAIT_FOR(false, 2 * QUIET);
+    EXPECT(fired(i) <= before + 1, "on CPU %u it ticks on after it was stopped", i);
   }
 }
 

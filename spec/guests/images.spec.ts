@@ -13,7 +13,7 @@ import { temporaryFolder } from "../support/temporary.js";
 
 const SCRIPT = join(PROJECT, "scripts", "build-guests.mjs");
 const PVH_GUESTS = ["hello.elf", "triple-fault.elf", "spin.elf", "bench.elf", "selftest.elf"];
-const MULTIBOOT_GUESTS = ["hello.multiboot.elf", "selftest.multiboot.elf"];
+const MULTIBOOT_GUESTS = ["hello.multiboot.elf", "selftest.multiboot.elf", "compat.multiboot.elf"];
 const FIRMWARE_BYTES = 0x10000;
 const RESET_VECTOR = 0xfff0;
 
@@ -96,6 +96,15 @@ describe("guests/build", function () {
     );
     // jmp rel16
     assert.equal(firmware.getUint8(RESET_VECTOR), 0xe9);
+  });
+
+  it("has the start of a bootable disk: the boot signature, room for a command line, and a kernel below the data", () => {
+    const disk = image("ide-boot.img");
+    assert.equal(disk.getUint16(510, true), 0xaa55);
+    assert.equal(Buffer.from(disk.buffer, disk.byteOffset + 3 * 512, 7).toString(), "serial\0");
+    // cli, of pvh_entry
+    assert.equal(disk.getUint8(4 * 512), 0xfa);
+    assert.ok(disk.byteLength < 2047 * 512);
   });
 
   it("is not built again when nothing has changed", () => {

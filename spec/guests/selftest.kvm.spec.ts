@@ -10,6 +10,7 @@ const LAUNCHER = join(COMPILED, "cli", "main.js");
 const LIMIT_SECONDS = 170;
 /** Checks that there are at least; some are skipped with fewer vCPUs. */
 const ENOUGH_CHECKS = 160;
+const ENOUGH_32_BIT_CHECKS = 25;
 
 interface Outcome {
   readonly code: number;
@@ -50,6 +51,13 @@ describe("the self-test guest", function () {
       });
     }
   }
+
+  it("passes as a 32-bit guest, too", async () => {
+    const { code, output, complaints } = await selftest("koffi", "--bits", "32", "--transport", "userspace");
+    assert.deepEqual(lines(output, /^(not ok|Bail out)/), [], complaints);
+    assert.ok(lines(output, /^ok /).length >= ENOUGH_32_BIT_CHECKS, output);
+    assert.equal(code, 0);
+  });
 
   it("runs one group alone", async () => {
     const { code, output } = await selftest("koffi", "--group", "cpuid");
