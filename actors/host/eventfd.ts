@@ -2,7 +2,7 @@
  * A doorbell: an eventfd and a word in shared memory that says whether it has been rung and not yet been answered, so
  * that ringing it again costs no system call. Any thread rings, one waits. KVM may signal the eventfd by itself too.
  */
-import { checked, SYS } from "./libc.js";
+import { checked, ERRNO, SYS, syscallError } from "./libc.js";
 import type { Libc } from "./libc.js";
 import type { Scratch } from "./kvm.js";
 
@@ -33,9 +33,20 @@ export class Doorbell {
     this.#count = scratch.memory.hva + scratch.take(8);
   }
 
-  /** After the work has been put where the other side looks. */
+  /**
+   * After the work has been put where the other side looks.
+   *
+   * @throws VmmError HOST_SYSCALL when the other side cannot be woken
+   */
   ring(): void {
-    if (Atomics.exchange(this.#rung, 0, 1) === 0) this.#libc.fast(SYS.write, this.fd, this.#one, 8);
+    if (Atomics.exchange(this.#rung, 0, 1) !== 0) return;
+    let result;
+    do result = this.#libc.fast(SYS.write, this.fd, this.#one, 8);
+    while (result === -ERRNO.EINTR);
+    if (result >= 0) return;
+    // Nobody has heard it: the next ring must not count on this one.
+    Atomics.store(this.#rung, 0, 0);
+    throw syscallError("write", result, "ring an eventfd");
   }
 
   /** Before looking for work: from here on a ring wakes again. */

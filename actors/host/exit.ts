@@ -6,7 +6,7 @@
  */
 import type { Gpa, Port } from "../../shared/brand.js";
 import type { AccessSize } from "../../shared/io.js";
-import { KvmExit, kvmRegs, kvmSregs, kvmVcpuEvents } from "./kvm-abi.js";
+import { KVM_EXIT_HYPERV_HCALL, KvmExit, kvmRegs, kvmSregs, kvmVcpuEvents } from "./kvm-abi.js";
 
 /** Offsets into struct kvm_run, in bytes. */
 const RUN = {
@@ -24,6 +24,7 @@ const RUN = {
   internal: { suberror: 32, ndata: 36, data: 40 },
   unknownReason: 32,
   systemEvent: { type: 32 },
+  hyperv: { type: 32, result: 48 },
   validRegs: 288,
   dirtyRegs: 296,
   regs: 304,
@@ -34,6 +35,8 @@ const EVENTS = SREGS + kvmSregs.size;
 /** KVM_SYNC_X86_*: register sets that KVM_RUN copies in and out. */
 export const SyncRegs = { regs: 1, sregs: 2, events: 4 } as const;
 
+/** [TLFS] "Hypercall Status Codes": there is no such hypercall. */
+const HV_STATUS_INVALID_HYPERCALL_CODE = 2;
 const KVM_EXIT_IO_OUT = 1;
 const KVM_EXIT_XEN_HCALL = 1;
 
@@ -81,6 +84,16 @@ export interface FailEntryExit {
   readonly kind: "fail-entry";
   reason: bigint;
 }
+/** By Hyper-V's MSRs, `event` is one of KvmSystemEvent. */
+export interface SystemEventExit {
+  readonly kind: "system-event";
+  event: number;
+}
+/** A hypercall of Hyper-V's that KVM leaves to us, or a change in its event controller's registers. */
+export interface HypervExit {
+  readonly kind: "hyperv";
+  hypercall: boolean;
+}
 export interface UnknownExit {
   readonly kind: "unknown";
   reason: number;
@@ -95,14 +108,19 @@ export type VmExit =
   | InternalErrorExit
   | FailEntryExit
   | UnknownExit
+  | SystemEventExit
+  | HypervExit
   | { readonly kind: "hlt" }
   | { readonly kind: "interrupt-window" }
   | { readonly kind: "interrupted" }
+  /** A vCPU that waits for INIT and SIPI got one of them, or an interrupt that it does not take. */
+  | { readonly kind: "woken" }
   | { readonly kind: "shutdown" };
 
 const HLT: VmExit = { kind: "hlt" };
 const INTERRUPT_WINDOW: VmExit = { kind: "interrupt-window" };
 export const INTERRUPTED: VmExit = { kind: "interrupted" };
+export const WOKEN: VmExit = { kind: "woken" };
 const SHUTDOWN: VmExit = { kind: "shutdown" };
 
 /** struct kvm_run of one vCPU, mapped at `offset` of shared memory. */
@@ -126,6 +144,8 @@ export class KvmRun {
   readonly #wrmsr: MsrExit = { kind: "wrmsr", index: 0, low: 0, high: 0 };
   readonly #xen: XenExit = { kind: "xen", longMode: false, cpl: 0 };
   readonly #eoi: EoiExit = { kind: "ioapic-eoi", vector: 0 };
+  readonly #systemEvent: SystemEventExit = { kind: "system-event", event: 0 };
+  readonly #hyperv: HypervExit = { kind: "hyperv", hypercall: false };
 
   constructor(buffer: SharedArrayBuffer, offset: number, length: number) {
     this.bytes = new Uint8Array(buffer, offset, length);
@@ -184,6 +204,11 @@ export class KvmRun {
     this.view.setUint32(RUN.msr.data + 4, high, true);
   }
 
+  /** Answers a hypercall of Hyper-V's: there is none such. */
+  refuseHypervHypercall(): void {
+    this.view.setBigUint64(RUN.hyperv.result, BigInt(HV_STATUS_INVALID_HYPERCALL_CODE), true);
+  }
+
   decode(): VmExit {
     const { view, bytes } = this;
     const reason = view.getUint32(RUN.exitReason, true);
@@ -229,6 +254,12 @@ export class KvmRun {
         return { kind: "fail-entry", reason: view.getBigUint64(RUN.failEntry.reason, true) };
       case KvmExit.internalError:
         return this.#internalError();
+      case KvmExit.systemEvent:
+        this.#systemEvent.event = view.getUint32(RUN.systemEvent.type, true);
+        return this.#systemEvent;
+      case KvmExit.hyperv:
+        this.#hyperv.hypercall = view.getUint32(RUN.hyperv.type, true) === KVM_EXIT_HYPERV_HCALL;
+        return this.#hyperv;
       default:
         return { kind: "unknown", reason };
     }

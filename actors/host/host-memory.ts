@@ -4,6 +4,7 @@
  * A shared WebAssembly.Memory is page-aligned, lazily committed and visible to every worker; `mmap(MAP_FIXED)` puts other
  * mappings (kvm_run, overlay pages) inside it.
  */
+import { VmmError } from "../../shared/errors.js";
 import { checked, SYS } from "./libc.js";
 import type { Libc } from "./libc.js";
 
@@ -18,6 +19,7 @@ const MAP_PRIVATE = 0x02;
 const MAP_FIXED = 0x10;
 const MAP_ANONYMOUS = 0x20;
 const MAP_NORESERVE = 0x4000;
+const MADV_DONTNEED = 4;
 const MADV_HUGEPAGE = 14;
 
 /** A shared buffer and where the process has it. Plain data: it goes to workers as it is. */
@@ -31,13 +33,27 @@ export interface HostMemory {
  * `bytes` of zeroed shared memory, not yet backed by pages.
  *
  * @throws RangeError above 4 GiB
+ * @throws VmmError HOST_SYSCALL when the process may not have so much address space
  */
 export function allocate(libc: Libc, bytes: number): HostMemory {
   const pages = Math.ceil(bytes / WASM_PAGE);
   if (pages * WASM_PAGE > MAX_BYTES) throw new RangeError(`Cannot allocate ${bytes} bytes at once: 4 GiB is the most`);
-  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
-  const { buffer } = memory;
+  const { buffer } = sharedMemory(pages);
   return { buffer, hva: libc.addressOf(Buffer.from(buffer, 0, 1)) };
+}
+
+function sharedMemory(pages: number): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+  } catch (cause) {
+    const bytes = pages * WASM_PAGE;
+    throw new VmmError(
+      "HOST_SYSCALL",
+      `Cannot allocate ${bytes} bytes of memory: the host is out of memory or a limit (ulimit -v, cgroup) is too low`,
+      { bytes },
+      { cause },
+    );
+  }
 }
 
 /** Maps `length` bytes of `fd` over the memory at `offset`; all multiples of 4 KiB. */
@@ -68,6 +84,11 @@ export interface FileRange {
 export function mapAnonymous(libc: Libc, memory: HostMemory, offset: number, length: number): void {
   const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
   checked("mmap", libc.syscall(SYS.mmap, memory.hva + offset, length, PROT_READ_WRITE, flags, -1, 0), "map memory");
+}
+
+/** Gives what lies behind `[offset, offset + length)` back to the host: it reads as zeros. */
+export function discard(libc: Libc, memory: HostMemory, offset: number, length: number): void {
+  checked("madvise", libc.fast(SYS.madvise, memory.hva + offset, length, MADV_DONTNEED), "give memory back");
 }
 
 /** Asks for huge pages. A host without them goes on with small ones. */

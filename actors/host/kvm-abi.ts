@@ -30,7 +30,11 @@ export const KvmCap = {
   VCPU_EVENTS: 41,
   SYNC_REGS: 74,
   SIGNAL_MSI: 77,
+  READONLY_MEM: 81,
   SPLIT_IRQCHIP: 121,
+  HYPERV_SYNIC2: 148,
+  HYPERV_CPUID: 167,
+  SYS_HYPERV_CPUID: 191,
   X2APIC_API: 129,
   IMMEDIATE_EXIT: 136,
   X86_USER_SPACE_MSR: 188,
@@ -58,10 +62,16 @@ export const KvmExit = {
   internalError: 17,
   systemEvent: 24,
   ioapicEoi: 26,
+  hyperv: 27,
   rdmsr: 29,
   wrmsr: 30,
   xen: 34,
 } as const;
+
+/** Why a system event exit came: Hyper-V's reset and crash MSRs. */
+export const KvmSystemEvent = { reset: 2, crash: 3 } as const;
+/** KVM_EXIT_HYPERV_HCALL: a hypercall of Hyper-V's; other types say that a register of its changed. */
+export const KVM_EXIT_HYPERV_HCALL = 2;
 
 export const kvmSegment = struct("kvm_segment", 24, {
   base: u64n,
@@ -148,6 +158,35 @@ export const kvmVcpuEvents = struct("kvm_vcpu_events", 64, {
   exceptionPayload: u64,
 });
 
+/** Flags of kvm_vcpu_events: which fields SET_VCPU_EVENTS takes. */
+export const KvmVcpuEvent = { nmiPending: 1, shadow: 4 } as const;
+
+/** Only what differs from zero at reset has a name. */
+export const kvmFpu = struct("kvm_fpu", 416, {
+  registers: bytes(128),
+  fcw: u16,
+  rest: bytes(278),
+  mxcsr: u32,
+  padding: u32,
+});
+export const kvmDebugregs = struct("kvm_debugregs", 128, {
+  db: bytes(32, 8),
+  dr6: u64,
+  dr7: u64,
+  reserved: bytes(80, 8),
+});
+/** With the first of sixteen registers. */
+export const kvmXcrs = struct("kvm_xcrs", 392, {
+  nrXcrs: u32,
+  flags: u32,
+  xcr: u32,
+  reserved: u32,
+  value: u64,
+  others: bytes(368, 8),
+});
+
+/** A flag of kvm_userspace_memory_region. */
+export const KVM_MEM_READONLY = 2;
 export const kvmUserspaceMemoryRegion = struct("kvm_userspace_memory_region", 32, {
   slot: u32,
   flags: u32,
@@ -155,6 +194,17 @@ export const kvmUserspaceMemoryRegion = struct("kvm_userspace_memory_region", 32
   memorySize: u64n,
   userspaceAddr: u64n,
 });
+
+/** `addr` is guest-physical, unless a flag says that it is a port. */
+export const kvmIoeventfd = struct("kvm_ioeventfd", 64, {
+  datamatch: u64n,
+  addr: u64n,
+  len: u32,
+  fd: i32,
+  flags: u32,
+  pad: bytes(36),
+});
+export const KVM_IOEVENTFD_FLAG_DEASSIGN = 1 << 2;
 
 export const kvmMsi = struct("kvm_msi", 32, {
   addressLo: u32,
@@ -264,6 +314,9 @@ export const kvmXenHvmAttrEvtchn = struct("kvm_xen_hvm_attr (evtchn)", 72, {
   rest: bytes(40),
 });
 export const KvmXenAttr = { LONG_MODE: 0, SHARED_INFO: 1, UPCALL_VECTOR: 2, EVTCHN: 3, XEN_VERSION: 4 } as const;
+/** Of headers since Linux 6.3 and 6.9. */
+export const KVM_XEN_ATTR_TYPE_RUNSTATE_UPDATE_FLAG = 5;
+export const KVM_XEN_ATTR_TYPE_SHARED_INFO_HVA = 6;
 export const KVM_XEN_EVTCHN_DEASSIGN = 1;
 /** Priority of a 2-level event channel route. */
 export const KVM_IRQ_ROUTING_XEN_EVTCHN_PRIO_2LEVEL = 0xffff_ffff;
@@ -290,6 +343,8 @@ export const KvmXenVcpuAttr = {
   TIMER: 7,
   UPCALL_VECTOR: 8,
 } as const;
+/** Of headers since Linux 6.9. */
+export const KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO_HVA = 9;
 /** What an address attribute is set to for "nowhere": all 64 bits set. */
 export const KVM_XEN_INVALID_GPA = -1;
 
@@ -307,6 +362,7 @@ export const KVM = {
   SET_TSS_ADDR: io(0x47),
   SET_IDENTITY_MAP_ADDR: iow(0x48, 8),
   SET_GSI_ROUTING: iow(0x6a, 8),
+  IOEVENTFD: iow(0x79, kvmIoeventfd.size),
   XEN_HVM_CONFIG: iow(0x7a, kvmXenHvmConfig.size),
   SET_CLOCK: iow(0x7b, kvmClockData.size),
   GET_CLOCK: ior(0x7c, kvmClockData.size),
@@ -319,6 +375,7 @@ export const KVM = {
   GET_MSRS: iowr(0x88, 8),
   SET_MSRS: iow(0x89, 8),
   SET_SIGNAL_MASK: iow(0x8b, 4),
+  SET_FPU: iow(0x8d, kvmFpu.size),
   GET_LAPIC: ior(0x8e, 1024),
   SET_LAPIC: iow(0x8f, 1024),
   SET_CPUID2: iow(0x90, 8),
@@ -326,11 +383,13 @@ export const KVM = {
   SET_MP_STATE: iow(0x99, 4),
   GET_VCPU_EVENTS: ior(0x9f, kvmVcpuEvents.size),
   SET_VCPU_EVENTS: iow(0xa0, kvmVcpuEvents.size),
+  SET_DEBUGREGS: iow(0xa2, kvmDebugregs.size),
   ENABLE_CAP: iow(0xa3, kvmEnableCap.size),
   GET_TSC_KHZ: io(0xa3),
   SIGNAL_MSI: iow(0xa5, kvmMsi.size),
+  SET_XCRS: iow(0xa7, kvmXcrs.size),
+  GET_SUPPORTED_HV_CPUID: iowr(0xc1, 8),
   X86_SET_MSR_FILTER: iow(0xc6, KVM_MSR_FILTER.size),
-  XEN_HVM_GET_ATTR: iowr(0xc8, kvmXenHvmAttr.size),
   XEN_HVM_SET_ATTR: iow(0xc9, kvmXenHvmAttr.size),
   XEN_VCPU_GET_ATTR: iowr(0xca, kvmXenVcpuAttr.size),
   XEN_VCPU_SET_ATTR: iow(0xcb, kvmXenVcpuAttr.size),

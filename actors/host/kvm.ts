@@ -9,7 +9,7 @@ import { VmmError } from "../../shared/errors.js";
 import * as abi from "./kvm-abi.js";
 import { KVM, KvmCap } from "./kvm-abi.js";
 import type { KvmCapName, KvmRequest } from "./kvm-abi.js";
-import { checked, SYS } from "./libc.js";
+import { checked, ERRNO, SYS, syscallError } from "./libc.js";
 import type { Libc } from "./libc.js";
 import type { HostMemory } from "./host-memory.js";
 
@@ -34,6 +34,9 @@ export class Scratch {
   }
 }
 
+/** A profiler signals every millisecond or so, and making a VM may take longer. */
+const IOCTL_TRIES = 100;
+
 export class KvmDevice {
   readonly #libc: Libc;
   readonly fd: number;
@@ -43,8 +46,13 @@ export class KvmDevice {
     this.fd = fd;
   }
 
+  /** The result, or -errno. A call that a signal interrupted is made again, as often as a profiler might interrupt it. */
   ioctl(request: KvmRequest, argument: number): number {
-    return this.#libc.syscall(SYS.ioctl, this.fd, KVM[request], argument);
+    let result: number = -ERRNO.EINTR;
+    for (let tries = 0; result === -ERRNO.EINTR && tries < IOCTL_TRIES; tries++) {
+      result = this.#libc.syscall(SYS.ioctl, this.fd, KVM[request], argument);
+    }
+    return result;
   }
 
   /** @throws VmmError HOST_SYSCALL saying that we could not `what` */
@@ -54,7 +62,7 @@ export class KvmDevice {
 
   /** What KVM_CHECK_EXTENSION says: 0 where the host lacks it. */
   capability(name: KvmCapName): number {
-    return Math.max(0, this.ioctl("CHECK_EXTENSION", KvmCap[name]));
+    return this.must("CHECK_EXTENSION", KvmCap[name], `ask KVM for KVM_CAP_${name}`);
   }
 
   close(): void {
@@ -83,6 +91,7 @@ export function openKvm(libc: Libc, path = "/dev/kvm"): KvmDevice {
   const kvm = new KvmDevice(libc, openDevice(path));
   try {
     const version = kvm.ioctl("GET_API_VERSION", 0);
+    if (version < 0 && version !== -ERRNO.ENOTTY) checked("KVM_GET_API_VERSION", version, "ask KVM for its version");
     if (version !== abi.KVM_API_VERSION) {
       throw new VmmError("HOST_UNSUPPORTED", `Cannot use this KVM: API version ${version}, not ${abi.KVM_API_VERSION}`);
     }
@@ -130,6 +139,21 @@ function kvmHint(code: string): string {
 /** Number of IOAPIC pins whose EOIs KVM reports (KVM_CAP_SPLIT_IRQCHIP). */
 export const IOAPIC_PINS = 24;
 
+/** A memory slot: `size` bytes of the process's memory at `hva`, which the guest has at `gpa`. */
+export interface SlotRegion {
+  readonly slot: number;
+  readonly gpa: number;
+  readonly size: number;
+  readonly hva: number;
+  /** The guest's writes exit as MMIO. */
+  readonly readOnly?: boolean;
+}
+
+/** What KVM answers for a message that no local APIC has (-1 of its own, which reads as EPERM), or that is malformed. */
+function isGuestsMessage(result: number): boolean {
+  return result === -ERRNO.EPERM || result === -ERRNO.EINVAL;
+}
+
 export class Vm extends KvmDevice {
   readonly #fast: Libc["fast"];
   readonly #hva: number;
@@ -164,13 +188,14 @@ export class Vm extends KvmDevice {
     this.must("ENABLE_CAP", this.#hva + this.#argument, `enable KVM_CAP_${name}`);
   }
 
-  /** Maps `size` bytes at `hva` to the guest at `guestAddress`; size 0 deletes the slot. Returns 0 or -errno. */
-  setMemoryRegion(slot: number, guestAddress: number, size: number, hva: number): number {
+  /** Sets a memory slot up; size 0 deletes it. Returns 0 or -errno. */
+  setMemoryRegion(region: SlotRegion): number {
     const view = abi.kvmUserspaceMemoryRegion.view(this.#buffer).at(this.#zeroed(abi.kvmUserspaceMemoryRegion.size));
-    view.slot = slot;
-    view.guestPhysAddr = guestAddress;
-    view.memorySize = size;
-    view.userspaceAddr = hva;
+    view.slot = region.slot;
+    view.flags = region.readOnly === true ? abi.KVM_MEM_READONLY : 0;
+    view.guestPhysAddr = region.gpa;
+    view.memorySize = region.size;
+    view.userspaceAddr = region.hva;
     return this.ioctl("SET_USER_MEMORY_REGION", this.#hva + this.#argument);
   }
 
@@ -180,17 +205,39 @@ export class Vm extends KvmDevice {
     this.must("SET_IDENTITY_MAP_ADDR", this.#hva + this.#argument, "place KVM's identity map");
   }
 
-  /** Sends an MSI; from any thread. 1: delivered, 0: blocked by the guest, negative: -errno. */
-  signalMsi(addressLo: number, addressHi: number, data: number): number {
+  /**
+   * Sends an MSI; from any thread. True when a local APIC took it: the guest may block it, or send it nowhere.
+   *
+   * @throws VmmError HOST_SYSCALL when KVM failed, and the interrupt is lost
+   */
+  signalMsi(addressLo: number, addressHi: number, data: number): boolean {
     this.#msi.addressLo = addressLo;
     this.#msi.addressHi = addressHi;
     this.#msi.data = data;
-    return this.#fast(SYS.ioctl, this.fd, KVM.SIGNAL_MSI, this.#hva + this.#msiAt);
+    for (;;) {
+      const result = this.#fast(SYS.ioctl, this.fd, KVM.SIGNAL_MSI, this.#hva + this.#msiAt);
+      if (result >= 0) return result > 0;
+      if (isGuestsMessage(result)) return false;
+      if (result !== -ERRNO.EINTR) throw syscallError("KVM_SIGNAL_MSI", result, "interrupt the guest");
+    }
+  }
+
+  /**
+   * From now on a guest's 16-bit write at guest-physical `address` signals the eventfd instead of exiting, or no more.
+   * Returns 0 or -errno (-EEXIST: somebody watches there already).
+   */
+  watchWrites(address: number, fd: number, watch: boolean): number {
+    const view = abi.kvmIoeventfd.view(this.#buffer).at(this.#zeroed(abi.kvmIoeventfd.size));
+    view.addr = address;
+    view.len = 2;
+    view.fd = fd;
+    view.flags = watch ? 0 : abi.KVM_IOEVENTFD_FLAG_DEASSIGN;
+    return this.ioctl("IOEVENTFD", this.#hva + this.#argument);
   }
 
   /** The guest's kvmclock, in nanoseconds. */
   clockNs(): number {
-    this.#fast(SYS.ioctl, this.fd, KVM.GET_CLOCK, this.#hva + this.#clockAt);
+    this.must("GET_CLOCK", this.#hva + this.#clockAt, "read the guest's clock");
     return this.#clock.clock;
   }
 
@@ -226,16 +273,19 @@ export class Vm extends KvmDevice {
   /**
    * Makes guest writes to the MSR `index` exit to us (KVM_EXIT_X86_WRMSR), all others stay KVM's.
    */
-  filterMsrWrites(index: number): void {
+  filterMsrWrites(indices: readonly number[]): void {
     const bitmap = this.#argument + abi.KVM_MSR_FILTER.size;
     const at = this.#zeroed(abi.KVM_MSR_FILTER.size + 8);
-    const range = abi.kvmMsrFilterRange.view(this.#buffer).at(at + abi.KVM_MSR_FILTER.ranges);
-    // Bit 0 clear: denied to KVM, so it comes to us. Flags 0 of the filter: everything outside the range is allowed.
-    range.flags = abi.KVM_MSR_FILTER.write;
-    range.nmsrs = 1;
-    range.base = index;
-    range.bitmap = this.#hva + bitmap;
-    this.must("X86_SET_MSR_FILTER", this.#hva + at, `filter MSR 0x${index.toString(16)}`);
+    const range = abi.kvmMsrFilterRange.view(this.#buffer);
+    // Bit 0 clear: denied to KVM, so it comes to us. Flags 0 of the filter: everything outside the ranges is allowed.
+    for (const [i, index] of indices.entries()) {
+      range.at(at + abi.KVM_MSR_FILTER.ranges + i * abi.kvmMsrFilterRange.size);
+      range.flags = abi.KVM_MSR_FILTER.write;
+      range.nmsrs = 1;
+      range.base = index;
+      range.bitmap = this.#hva + bitmap;
+    }
+    this.must("X86_SET_MSR_FILTER", this.#hva + at, "filter MSRs");
   }
 
   xenHvmConfig(flags: number, msr: number): void {
@@ -251,14 +301,6 @@ export class Vm extends KvmDevice {
     view.type = type;
     view.value = value;
     return this.#fast(SYS.ioctl, this.fd, KVM.XEN_HVM_SET_ATTR, this.#hva + this.#argument);
-  }
-
-  /** Reads a VM-wide Xen attribute. */
-  xenGetAttr(type: number): number {
-    const view = abi.kvmXenHvmAttr.view(this.#buffer).at(this.#zeroed(abi.kvmXenHvmAttr.size));
-    view.type = type;
-    this.must("XEN_HVM_GET_ATTR", this.#hva + this.#argument, `read Xen attribute ${type}`);
-    return view.value;
   }
 
   /** Offloads what a guest's EVTCHNOP_send on a port does; 0 or -errno. */

@@ -2,22 +2,19 @@
  * The one door to the host's C library: system calls by number, through a foreign-function binding.
  *
  * Every argument is an integer: structs live in shared memory whose address we know (host-memory.ts), so no call
- * marshals anything. Two bindings: ffi-rs, and koffi, when installed, for the calls that a running guest causes, as it is
- * twenty times faster (docs/performance.md). `XENOLITH_FFI=ffi-rs` or `=koffi` forces one for all.
+ * marshals anything. Two bindings: ffi-rs, and koffi, which is twenty times faster (docs/performance.md) and taken where it
+ * is installed. The other is not even loaded: that alone takes 7 ms. `XENOLITH_FFI=ffi-rs` or `=koffi` forces one.
  *
  * ffi-rs keeps its symbols in a table that all threads share without a lock: `openLibc()` on the main thread resolves
  * the two that we use, before any worker starts.
  */
-import { createRequire } from "node:module";
 import type * as FfiRs from "ffi-rs";
 import type Koffi from "koffi";
-import { isMainThread } from "node:worker_threads";
 import { VmmError } from "../../shared/errors.js";
+import { faultPlan, faultyLibc } from "./faults.js";
+import { nativeRequire } from "./native-require.js";
 import { errnoName, ERRNO, HINTS, SYS } from "./syscalls.js";
-
-/** Returns the call's result, or -errno. Arguments are integers up to 2^53. */
-// eslint-disable-next-line @typescript-eslint/max-params -- the kernel's own: a number and up to six arguments
-export type Syscall = (nr: number, a?: number, b?: number, c?: number, d?: number, e?: number, f?: number) => number;
+import type { Syscall } from "./syscalls.js";
 
 /** One foreign-function library, bound to what we need of libc. */
 interface Binding {
@@ -37,11 +34,19 @@ export interface Libc {
   addressOf(buffer: Buffer): number;
 }
 
-const require = createRequire(import.meta.url);
 const LIBRARY = "xenolith-libc";
 
+function loadFfiRs(): typeof FfiRs {
+  try {
+    return nativeRequire("ffi-rs") as typeof FfiRs;
+  } catch (cause) {
+    const reason = cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : String(cause);
+    throw new VmmError("HOST_SYSCALL", `Cannot load ffi-rs: ${reason}`, {}, { cause });
+  }
+}
+
 function bindFfiRs(): Binding {
-  const { DataType, load, open } = require("ffi-rs") as typeof FfiRs;
+  const { DataType, load, open } = loadFfiRs();
   // The empty path is the process itself, which has libc loaded.
   open({ library: LIBRARY, path: "" });
   const { I64, I32, U8Array } = DataType;
@@ -74,8 +79,20 @@ function bindFfiRs(): Binding {
   };
 }
 
+/**
+ * koffi's own way to its binary leads through five files and a look into Node's own: 5 ms in every thread. Where npm has put
+ * the one for us, it is taken as it is: koffi exports the same functions.
+ */
+function loadKoffi(): typeof Koffi {
+  try {
+    return nativeRequire("@koromix/koffi-linux-x64/linux_x64/koffi.node") as typeof Koffi;
+  } catch {
+    return nativeRequire("koffi") as typeof Koffi;
+  }
+}
+
 function bindKoffi(): Binding {
-  const koffi = require("koffi") as typeof Koffi;
+  const koffi = loadKoffi();
   const libc = koffi.load(null);
   const raw = libc.func("syscall", "long", ["long", "long", "long", "long", "long", "long", "long"]) as (
     ...args: number[]
@@ -99,6 +116,11 @@ function tryKoffi(): Binding | undefined {
     if (process.env["XENOLITH_FFI"] === "koffi") {
       throw new VmmError("HOST_UNSUPPORTED", "Cannot load koffi, which XENOLITH_FFI asks for", {}, { cause });
     }
+    // Where the main thread has it and a worker has not, both would use ffi-rs's unlocked table.
+    const code = (cause as NodeJS.ErrnoException).code ?? "";
+    if (["EMFILE", "ENFILE", "ENOMEM"].includes(code)) {
+      throw new VmmError("HOST_SYSCALL", `Cannot load koffi: ${code}${hintOf(code)}`, { code }, { cause });
+    }
     return undefined;
   }
 }
@@ -113,38 +135,52 @@ function koffiIfThere(): Binding | undefined {
 
 /** Loads the fast binding ahead of {@link openLibc}, in a thread that waits for something to do. */
 export function preloadFast(): void {
-  koffiIfThere();
+  try {
+    koffiIfThere();
+  } catch {
+    // Whoever opens libc is told.
+  }
 }
 
-/** Binds libc in this thread. The first call must come from the main thread, before a worker uses it. */
-export function openLibc(): Libc {
-  if (opened !== undefined) return opened;
+/**
+ * Binds libc in this thread, as the actor called `actor`. The first call must come from the main thread, before a worker
+ * uses it.
+ */
+export function openLibc(actor = "machine"): Libc {
+  opened ??= bind();
+  const plan = faultPlan();
+  return plan === undefined ? opened : faultyLibc(opened, actor, plan);
+}
+
+function bind(): Libc {
   const choice = process.env["XENOLITH_FFI"] ?? "";
   if (!["", "ffi-rs", "koffi"].includes(choice)) {
     throw new VmmError("CONFIG", `Cannot use XENOLITH_FFI=${choice}: it must be ffi-rs or koffi`);
   }
   const koffi = koffiIfThere();
-  // Workers with koffi leave ffi-rs, and its unlocked table, to the main thread alone.
-  const base = koffi !== undefined && (choice === "koffi" || !isMainThread) ? koffi : bindFfiRs();
+  const base = koffi ?? bindFfiRs();
   const fast = koffi ?? base;
   // Resolves both symbols in ffi-rs's shared table.
   base.syscall(SYS.getpid);
   base.addressOf(Buffer.alloc(1));
-  opened = {
+  return {
     fastBinding: fast.name,
     fast: fast.syscall,
     syscall: base.syscall,
     addressOf: (buffer) => base.addressOf(buffer),
   };
-  return opened;
+}
+
+function hintOf(code: string): string {
+  const hint = HINTS[code];
+  return hint === undefined ? "" : ` (${hint})`;
 }
 
 /** The typed error of a failed call: `what` says what we were doing, `result` is -errno. */
 export function syscallError(name: string, result: number, what: string): VmmError {
   const errno = -result;
   const code = errnoName(errno);
-  const hint = HINTS[code];
-  return new VmmError("HOST_SYSCALL", `Cannot ${what}: ${name} failed with ${code}${hint ? ` (${hint})` : ""}`, {
+  return new VmmError("HOST_SYSCALL", `Cannot ${what}: ${name} failed with ${code}${hintOf(code)}`, {
     syscall: name,
     errno,
     code,

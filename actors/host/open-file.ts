@@ -5,9 +5,10 @@ import { VmmError } from "../../shared/errors.js";
 import { ERRNO, SYS } from "./libc.js";
 import type { Libc } from "./libc.js";
 import type { Scratch } from "./kvm.js";
-import { errnoName } from "./syscalls.js";
+import { errnoName, HINTS } from "./syscalls.js";
 
 const SECTOR = 512;
+const CD_BLOCK = 2048;
 const O_DIRECT = 0o40000;
 const O_DSYNC = 0o10000;
 
@@ -17,15 +18,32 @@ const F_RDLCK = 0;
 const F_WRLCK = 1;
 const FLOCK_BYTES = 32;
 
+/** Whatever is asked of an absent file fails with EBADF. */
+const NO_FILE = -1;
+
 export interface OpenDisk {
+  /** -1 for a CD drive without a disc. */
   readonly fd: number;
   readonly bytes: number;
   readonly isBlockDevice: boolean;
 }
 
-/** @throws VmmError CONFIG with one line that names the file and what is wrong with it */
-export function openDisk(libc: Libc, scratch: Scratch, disk: DiskConfig): OpenDisk {
-  const fd = openFile(disk);
+/** What opening takes. */
+export interface DiskOpener {
+  readonly libc: Libc;
+  readonly scratch: Scratch;
+  /** Offset of room for a struct flock in the scratch memory. */
+  readonly lockAt: number;
+}
+
+export function diskOpener(libc: Libc, scratch: Scratch): DiskOpener {
+  return { libc, scratch, lockAt: scratch.take(FLOCK_BYTES) };
+}
+
+/** @throws VmmError CONFIG, or HOST_SYSCALL, with one line that names the file and what is wrong with it */
+export function openDisk(opener: DiskOpener, disk: DiskConfig): OpenDisk {
+  if (disk.path === undefined) return { fd: NO_FILE, bytes: 0, isBlockDevice: false };
+  const fd = openFile(disk, disk.path);
   try {
     const stats = fstatSync(fd);
     if (!stats.isFile() && !stats.isBlockDevice())
@@ -34,20 +52,22 @@ export function openDisk(libc: Libc, scratch: Scratch, disk: DiskConfig): OpenDi
     if (bytes === 0) throw badDisk(disk, "it is empty");
     if (bytes % SECTOR !== 0)
       throw badDisk(disk, `its size, ${bytes} bytes, is not a multiple of the ${SECTOR}-byte sector`);
-    if (disk.locking !== "off") lock(libc, scratch, fd, disk);
+    if (disk.attach.kind === "ide" && disk.media === "cdrom" && bytes < CD_BLOCK)
+      throw badDisk(disk, `its ${bytes} bytes are less than one ${CD_BLOCK}-byte block of a CD`);
+    if (disk.locking !== "off") lock(opener, fd, disk);
     return { fd, bytes, isBlockDevice: stats.isBlockDevice() };
   } catch (error) {
     closeSync(fd);
-    throw error;
+    throw error instanceof VmmError ? error : badDisk(disk, reasonOf(error), error);
   }
 }
 
-function openFile(disk: DiskConfig): number {
+function openFile(disk: DiskConfig, path: string): number {
   const direct = disk.cache === "none" || disk.cache === "directsync" ? O_DIRECT : 0;
   const sync = disk.cache === "writethrough" || disk.cache === "directsync" ? O_DSYNC : 0;
   const access = disk.readOnly ? constants.O_RDONLY : constants.O_RDWR;
   try {
-    return openSync(disk.path, access | direct | sync | constants.O_NONBLOCK);
+    return openSync(path, access | direct | sync | constants.O_NONBLOCK);
   } catch (cause) {
     throw badDisk(disk, reasonOf(cause), cause);
   }
@@ -67,15 +87,21 @@ export function reasonOf(cause: unknown): string {
     case "EROFS":
       return "its file system is read-only";
     default:
-      return code === "" ? String(cause) : code;
+      return HINTS[code] === undefined ? code || String(cause) : `${code} (${HINTS[code]})`;
   }
+}
+
+/** Whose mistake it is that a file cannot be used: the host's where it has no room left, or cannot read it. */
+export function blameOf(cause: unknown): "CONFIG" | "HOST_SYSCALL" {
+  const code = (cause as NodeJS.ErrnoException | undefined)?.code ?? "";
+  return ["EMFILE", "ENFILE", "ENOMEM", "EIO"].includes(code) ? "HOST_SYSCALL" : "CONFIG";
 }
 
 function badDisk(disk: DiskConfig, reason: string, cause?: unknown): VmmError {
   return new VmmError(
-    "CONFIG",
-    `Cannot use the disk ${disk.path}: ${reason}`,
-    { path: disk.path, disk: disk.id },
+    blameOf(cause),
+    `Cannot use the disk ${disk.path ?? disk.id}: ${reason}`,
+    { path: disk.path ?? "", disk: disk.id },
     { cause },
   );
 }
@@ -88,8 +114,7 @@ function blockDeviceBytes(rdev: number): number {
 }
 
 /** An OFD lock, so that no second machine writes the same image; it ends with the descriptor. */
-function lock(libc: Libc, scratch: Scratch, fd: number, disk: DiskConfig): void {
-  const at = scratch.take(FLOCK_BYTES);
+function lock({ libc, scratch, lockAt: at }: DiskOpener, fd: number, disk: DiskConfig): void {
   // All other fields 0: from the start of the file to its end, and l_pid, which the kernel wants to be 0.
   new Uint8Array(scratch.memory.buffer, at, FLOCK_BYTES).fill(0);
   new DataView(scratch.memory.buffer).setInt16(at, disk.readOnly ? F_RDLCK : F_WRLCK, true);

@@ -59,9 +59,9 @@ export class Poller {
     return result > 0 && (this.#view.getInt16(this.#one + 6, true) & Poll.hangUp) !== 0;
   }
 
-  /** Calls `look` in a quarter of a second, unless `fd` is unwatched before. */
-  lookLater(fd: number, look: () => void): void {
-    this.#later.set(fd, { atMs: performance.now() + LATER_NS / 1e6, look });
+  /** Calls `look` in a quarter of a second or after `ms`, unless `fd` is unwatched before. */
+  lookLater(fd: number, look: () => void, ms = LATER_NS / 1e6): void {
+    this.#later.set(fd, { atMs: performance.now() + ms, look });
   }
 
   unwatch(fd: number): void {

@@ -1,26 +1,28 @@
 /**
- * A raw file or block device as the storage of a PV disk: data goes straight between the file and guest memory by
+ * A raw file or block device as the storage of a disk: data goes straight between the file and guest memory by
  * preadv and pwritev, one call a request.
  */
-import type { MemoryRegion } from "../../shared/memory.js";
-import { BlockOp } from "../../devices/xen-disk/block-backend.js";
-import type { BlockBackend, BlockRequest } from "../../devices/xen-disk/block-backend.js";
-import { ERRNO, SYS } from "./libc.js";
+import { BlockOp } from "../../devices/block-backend.js";
+import type { BlockBackend, BlockRequest } from "../../devices/block-backend.js";
 import { trace } from "../trace.js";
-import type { Libc } from "./libc.js";
+import { Iovecs } from "./iovecs.js";
+import type { IovecHost } from "./iovecs.js";
 import type { Scratch } from "./kvm.js";
+import { ERRNO, SYS } from "./libc.js";
+import type { Libc } from "./libc.js";
 import type { OpenDisk } from "./open-file.js";
 
 const SECTOR = 512;
-const IOVEC_BYTES = 16;
 const MAX_SEGMENTS = 256;
 /** <linux/falloc.h> */
 const FALLOC_FL_KEEP_SIZE = 1;
 const FALLOC_FL_PUNCH_HOLE = 2;
-const TWO_32 = 0x1_0000_0000;
+const FALLOC_FL_ZERO_RANGE = 16;
+/** Zeros that the host's file system cannot make are written, from one page over and over. */
+const ZERO_BYTES = 4096;
 
 /** By {@link BlockOp}. */
-const OPERATIONS = ["read", "write", "flush", "discard"] as const;
+const OPERATIONS = ["read", "write", "flush", "discard", "write-zeroes"] as const;
 
 export interface RawDiskOptions {
   readonly readOnly: boolean;
@@ -30,33 +32,33 @@ export interface RawDiskOptions {
 }
 
 export class RawDisk implements BlockBackend {
-  readonly sectors: number;
   readonly readOnly: boolean;
   readonly discards: boolean;
+  #disk: OpenDisk;
   readonly #libc: Libc;
-  readonly #fd: number;
   readonly #unsafe: boolean;
-  readonly #iovecs: number;
-  readonly #view: DataView;
-  readonly #hva: number;
-  /** Host address of the buffer behind each region. */
-  readonly #addressOf: (buffer: SharedArrayBuffer) => number;
+  readonly #iovecs: Iovecs;
+  readonly #scratch: Scratch;
+  /** Host address of {@link ZERO_BYTES} zeros, once they are wanted. */
+  #zeros: number | undefined = undefined;
 
-  constructor(
-    host: { readonly libc: Libc; readonly scratch: Scratch; addressOf(buffer: SharedArrayBuffer): number },
-    disk: OpenDisk,
-    options: RawDiskOptions,
-  ) {
-    this.sectors = disk.bytes / SECTOR;
+  constructor(host: IovecHost & { readonly libc: Libc }, disk: OpenDisk, options: RawDiskOptions) {
+    this.#disk = disk;
     this.readOnly = options.readOnly;
     this.discards = options.discards;
     this.#unsafe = options.unsafe;
     this.#libc = host.libc;
-    this.#fd = disk.fd;
-    this.#iovecs = host.scratch.take(MAX_SEGMENTS * IOVEC_BYTES);
-    this.#view = new DataView(host.scratch.memory.buffer);
-    this.#hva = host.scratch.memory.hva;
-    this.#addressOf = (buffer) => host.addressOf(buffer);
+    this.#iovecs = new Iovecs(host, MAX_SEGMENTS);
+    this.#scratch = host.scratch;
+  }
+
+  get sectors(): number {
+    return Math.floor(this.#disk.bytes / SECTOR);
+  }
+
+  /** Another file is behind it from now on: the drive's medium has been changed. */
+  replace(disk: OpenDisk): void {
+    this.#disk = disk;
   }
 
   submit(request: BlockRequest): void {
@@ -76,9 +78,11 @@ export class RawDisk implements BlockBackend {
       case BlockOp.write:
         return this.#transfer(SYS.pwritev, request);
       case BlockOp.flush:
-        return this.#unsafe ? 0 : -Math.min(0, this.#libc.fast(SYS.fdatasync, this.#fd));
+        return this.#unsafe ? 0 : this.#repeated(() => this.#libc.fast(SYS.fdatasync, this.#disk.fd));
+      case BlockOp.discard:
+        return this.#allocate(FALLOC_FL_PUNCH_HOLE, request);
       default:
-        return this.#discard(request);
+        return this.#writeZeroes(request);
     }
   }
 
@@ -86,10 +90,11 @@ export class RawDisk implements BlockBackend {
   #transfer(call: number, request: BlockRequest): number {
     let done = 0;
     while (done < request.length) {
-      const count = this.#gather(request, done);
+      this.#iovecs.clear();
+      this.#iovecs.gather(request, done, Infinity);
       const offset = request.offset + done;
       // The call takes the offset in two halves; on x86-64 the first holds all of it.
-      const result = this.#libc.fast(call, this.#fd, this.#hva + this.#iovecs, count, offset, 0);
+      const result = this.#libc.fast(call, this.#disk.fd, this.#iovecs.hva, this.#iovecs.count, offset, 0);
       if (result === -ERRNO.EINTR) continue;
       if (result < 0) return -result;
       if (result === 0) return ERRNO.EIO;
@@ -98,37 +103,36 @@ export class RawDisk implements BlockBackend {
     return 0;
   }
 
-  /** Writes the iovecs of what is left after `skip` bytes; returns their number. */
-  #gather(request: BlockRequest, skip: number): number {
-    let count = 0;
-    for (let i = 0; i < request.segmentCount; i++) {
-      const length = request.lengths[i] ?? 0;
-      if (skip >= length) {
-        skip -= length;
-        continue;
+  #writeZeroes(request: BlockRequest): number {
+    const error = this.#allocate(FALLOC_FL_ZERO_RANGE, request);
+    if (error !== ERRNO.EOPNOTSUPP) return error;
+    this.#zeros ??= this.#scratch.memory.hva + this.#scratch.take(ZERO_BYTES, ZERO_BYTES);
+    for (let done = 0; done < request.length;) {
+      this.#iovecs.clear();
+      for (let i = 0, left = request.length - done; i < MAX_SEGMENTS && left > 0; i++, left -= ZERO_BYTES) {
+        this.#iovecs.add(this.#zeros, Math.min(left, ZERO_BYTES));
       }
-      const region = request.regions[i];
-      if (region === undefined) break;
-      this.#iovec(count++, this.#hostAddress(region, request.offsets[i] ?? 0) + skip, length - skip);
-      skip = 0;
+      const offset = request.offset + done;
+      const result = this.#libc.fast(SYS.pwritev, this.#disk.fd, this.#iovecs.hva, this.#iovecs.count, offset, 0);
+      if (result === -ERRNO.EINTR) continue;
+      if (result < 0) return -result;
+      if (result === 0) return ERRNO.EIO;
+      done += result;
     }
-    return count;
+    return 0;
   }
 
-  #hostAddress(region: MemoryRegion, offset: number): number {
-    return this.#addressOf(region.buffer) + region.start + offset;
+  #allocate(how: number, request: BlockRequest): number {
+    const mode = how | FALLOC_FL_KEEP_SIZE;
+    const { offset, length } = request;
+    return this.#repeated(() => this.#libc.fast(SYS.fallocate, this.#disk.fd, mode, offset, length));
   }
 
-  #iovec(index: number, base: number, length: number): void {
-    const at = this.#iovecs + index * IOVEC_BYTES;
-    this.#view.setUint32(at, base % TWO_32, true);
-    this.#view.setUint32(at + 4, Math.floor(base / TWO_32), true);
-    this.#view.setUint32(at + 8, length, true);
-    this.#view.setUint32(at + 12, 0, true);
-  }
-
-  #discard(request: BlockRequest): number {
-    const mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-    return -Math.min(0, this.#libc.fast(SYS.fallocate, this.#fd, mode, request.offset, request.length));
+  /** 0 or a positive errno of a call that is made again when a signal interrupted it. */
+  #repeated(call: () => number): number {
+    for (;;) {
+      const result = call();
+      if (result !== -ERRNO.EINTR) return -Math.min(0, result);
+    }
   }
 }

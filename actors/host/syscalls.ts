@@ -10,14 +10,19 @@ export const SYS = {
   munmap: 11,
   rt_sigprocmask: 14,
   ioctl: 16,
+  writev: 20,
   sched_yield: 24,
   madvise: 28,
   getpid: 39,
   socket: 41,
   connect: 42,
   accept: 43,
+  recvfrom: 45,
+  sendmsg: 46,
+  recvmsg: 47,
   bind: 49,
   listen: 50,
+  socketpair: 53,
   fcntl: 72,
   fdatasync: 75,
   ftruncate: 77,
@@ -26,12 +31,17 @@ export const SYS = {
   fallocate: 285,
   rt_sigtimedwait: 128,
   eventfd2: 290,
+  dup3: 292,
   ppoll: 271,
   preadv: 295,
   pwritev: 296,
   accept4: 288,
   memfd_create: 319,
 } as const;
+
+/** Returns the call's result, or -errno. Arguments are integers up to 2^53. */
+// eslint-disable-next-line @typescript-eslint/max-params -- the kernel's own: a number and up to six arguments
+export type Syscall = (nr: number, a?: number, b?: number, c?: number, d?: number, e?: number, f?: number) => number;
 
 /** asm-generic/errno-base.h and errno.h: those that our calls meet. */
 export const ERRNO = {
@@ -62,8 +72,11 @@ export const ERRNO = {
   EROFS: 30,
   EPIPE: 32,
   ENOSYS: 38,
+  EMSGSIZE: 90,
   EOPNOTSUPP: 95,
   EADDRINUSE: 98,
+  EADDRNOTAVAIL: 99,
+  ECONNRESET: 104,
   ENOTCONN: 107,
   ECONNREFUSED: 111,
 } as const;

@@ -1,12 +1,13 @@
 /** One KVM vCPU, for use on its own thread only: KVM takes the vCPU's mutex for every call. */
 import * as abi from "./kvm-abi.js";
 import { KVM } from "./kvm-abi.js";
-import { INTERRUPTED, KvmRun } from "./exit.js";
+import type { KvmCapName } from "./kvm-abi.js";
+import { INTERRUPTED, KvmRun, WOKEN } from "./exit.js";
 import type { VmExit } from "./exit.js";
 import { KvmDevice } from "./kvm.js";
 import type { Scratch } from "./kvm.js";
 import { mapFile } from "./host-memory.js";
-import { ERRNO, SYS, syscallError } from "./libc.js";
+import { checked, ERRNO, SYS, syscallError } from "./libc.js";
 import type { Libc } from "./libc.js";
 import { KickSignal } from "./signals.js";
 
@@ -22,7 +23,7 @@ export interface CpuidEntry {
 }
 
 /** KVM_MP_STATE_*. */
-export const MpState = { runnable: 0, uninitialized: 1, halted: 3 } as const;
+export const MpState = { runnable: 0, uninitialized: 1, initReceived: 2, halted: 3 } as const;
 
 export class Vcpu extends KvmDevice {
   readonly run: KvmRun;
@@ -57,9 +58,17 @@ export class Vcpu extends KvmDevice {
     if (result >= 0) return this.run.decode();
     if (result === -ERRNO.EINTR || result === -ERRNO.EAGAIN) {
       this.#signal.consume();
-      return INTERRUPTED;
+      return result === -ERRNO.EINTR ? INTERRUPTED : WOKEN;
     }
     throw syscallError("KVM_RUN", result, "run the guest");
+  }
+
+  /** Switches on what KVM can do for a single vCPU. */
+  enableCap(name: KvmCapName): void {
+    const { buffer, hva } = this.#scratch.memory;
+    new Uint8Array(buffer, this.#argument, abi.kvmEnableCap.size).fill(0);
+    abi.kvmEnableCap.view(buffer).at(this.#argument).cap = abi.KvmCap[name];
+    this.must("ENABLE_CAP", hva + this.#argument, `enable KVM_CAP_${name}`);
   }
 
   setCpuid(entries: readonly CpuidEntry[]): void {
@@ -93,6 +102,11 @@ export class Vcpu extends KvmDevice {
     this.must("SET_SREGS", this.#scratch.memory.hva + this.#argument, "set the vCPU's system registers");
   }
 
+  /** As {@link storeSregs} with what the guest gave: false when KVM does not take it. */
+  tryStoreSregs(): boolean {
+    return this.ioctl("SET_SREGS", this.#scratch.memory.hva + this.#argument) === 0;
+  }
+
   /** Sets one MSR; false when KVM does not know it. */
   setMsr(index: number, value: bigint): boolean {
     const { buffer, hva } = this.#scratch.memory;
@@ -101,7 +115,7 @@ export class Vcpu extends KvmDevice {
     entry.index = index;
     entry.reserved = 0;
     entry.data = value;
-    return this.ioctl("SET_MSRS", hva + this.#argument) === 1;
+    return this.must("SET_MSRS", hva + this.#argument, "set a model-specific register") === 1;
   }
 
   getMsr(index: number): bigint | undefined {
@@ -110,7 +124,7 @@ export class Vcpu extends KvmDevice {
     const entry = abi.kvmMsrEntry.view(buffer).at(this.#argument + abi.KVM_MSRS_HEADER);
     entry.index = index;
     entry.reserved = 0;
-    return this.ioctl("GET_MSRS", hva + this.#argument) === 1 ? entry.data : undefined;
+    return this.must("GET_MSRS", hva + this.#argument, "read a model-specific register") === 1 ? entry.data : undefined;
   }
 
   /** A {@link MpState}. */
@@ -120,6 +134,7 @@ export class Vcpu extends KvmDevice {
     this.must("SET_MP_STATE", hva + this.#argument, "set the vCPU's run state");
   }
 
+  /** A {@link MpState}, once INIT and SIPI that wait have been taken. */
   getMpState(): number {
     const { buffer, hva } = this.#scratch.memory;
     this.must("GET_MP_STATE", hva + this.#argument, "read the vCPU's run state");
@@ -130,7 +145,8 @@ export class Vcpu extends KvmDevice {
   interrupt(vector: number): void {
     const { buffer, hva } = this.#scratch.memory;
     new DataView(buffer).setUint32(this.#argument, vector, true);
-    this.#fast(SYS.ioctl, this.fd, KVM.INTERRUPT, hva + this.#argument);
+    const result = this.#fast(SYS.ioctl, this.fd, KVM.INTERRUPT, hva + this.#argument);
+    checked("KVM_INTERRUPT", result, "interrupt the guest");
   }
 
   /**
@@ -149,6 +165,38 @@ export class Vcpu extends KvmDevice {
     this.must("SET_VCPU_EVENTS", hva + this.#argument, "inject an interrupt");
     if (this.getMpState() === MpState.halted) this.setMpState(MpState.runnable);
     return true;
+  }
+
+  /** Takes back what KVM was about to inject, and NMIs that wait. */
+  clearEvents(): void {
+    const { buffer, hva } = this.#scratch.memory;
+    new Uint8Array(buffer, this.#argument, abi.kvmVcpuEvents.size).fill(0);
+    const events = abi.kvmVcpuEvents.view(buffer).at(this.#argument);
+    events.flags = abi.KvmVcpuEvent.nmiPending | abi.KvmVcpuEvent.shadow;
+    this.must("SET_VCPU_EVENTS", hva + this.#argument, "clear the vCPU's events");
+  }
+
+  /** Floating point, debug and extended control registers as after power-on. [SDM] table 10-1 */
+  resetRareRegisters(): void {
+    const { buffer, hva } = this.#scratch.memory;
+    const at = this.#argument;
+    const zeroed = (size: number): number => {
+      new Uint8Array(buffer, at, size).fill(0);
+      return at;
+    };
+    const fpu = abi.kvmFpu.view(buffer).at(zeroed(abi.kvmFpu.size));
+    fpu.fcw = 0x40;
+    fpu.mxcsr = 0x1f80;
+    this.must("SET_FPU", hva + at, "reset the vCPU's floating point registers");
+    const debug = abi.kvmDebugregs.view(buffer).at(zeroed(abi.kvmDebugregs.size));
+    debug.dr6 = 0xffff_0ff0n;
+    debug.dr7 = 0x400n;
+    this.must("SET_DEBUGREGS", hva + at, "reset the vCPU's debug registers");
+    const xcrs = abi.kvmXcrs.view(buffer).at(zeroed(abi.kvmXcrs.size));
+    xcrs.nrXcrs = 1;
+    xcrs.value = 1n;
+    // A KVM whose processor has no XSAVE knows none.
+    this.ioctl("SET_XCRS", hva + at);
   }
 
   /** The local APIC's register page, copied out. */
@@ -182,6 +230,15 @@ export class Vcpu extends KvmDevice {
     attr.priority = abi.KVM_IRQ_ROUTING_XEN_EVTCHN_PRIO_2LEVEL;
     attr.expiresNs = expiresNs;
     return this.#fast(SYS.ioctl, this.fd, KVM.XEN_VCPU_SET_ATTR, hva + this.#argument);
+  }
+
+  /** When the timer that KVM runs for VIRQ_TIMER fires, in ns of the guest's clock; 0 for none. */
+  xenTimerDeadline(): number {
+    const { buffer, hva } = this.#scratch.memory;
+    const attr = abi.kvmXenVcpuAttrTimer.view(buffer).at(this.#argument);
+    attr.type = abi.KvmXenVcpuAttr.TIMER;
+    this.must("XEN_VCPU_GET_ATTR", hva + this.#argument, "read the vCPU's timer");
+    return attr.expiresNs;
   }
 
   #setSignalMask(): void {

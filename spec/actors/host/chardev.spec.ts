@@ -293,6 +293,19 @@ describe("Character devices", () => {
       assert.equal(server.wakeUps(50) < 20, true);
     });
 
+    it("let the guest go on when a client that does not read says that it will not write", async () => {
+      const path = fresh();
+      const server = open({ kind: "socket", path, server: true, wait: false });
+      const socket = client(path);
+      await once(socket, "connect");
+      await server.until(() => server.writable === 1);
+      while (server.text("x".repeat(4096)) === 4096);
+      // Half of the connection: poll() says that there is something to read, and nothing of room to write.
+      socket.end();
+      await server.until(() => server.writable === 2);
+      assert.equal(server.text("lost"), 4, "nobody is there any more");
+    });
+
     it("remove their path when closed, even if somebody has done that before", () => {
       const path = fresh();
       new Opened({ kind: "socket", path, server: true, wait: false }).chardev.close();

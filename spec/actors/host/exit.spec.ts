@@ -56,6 +56,9 @@ const TABLE: readonly (readonly [string, ConstructorParameters<typeof Area>, VmE
     io(IO_IN, 2, 256),
     { kind: "io", write: false, port: 0xcf8, size: 2, count: 256, dataOffset: 0x1000 } as VmExit,
   ],
+  ["Hyper-V's reset MSR", ["systemEvent", { systemEventType: [4, 2] }], { kind: "system-event", event: 2 }],
+  ["a hypercall of Hyper-V's", ["hyperv", { hypervType: [4, 2] }], { kind: "hyperv", hypercall: true }],
+  ["Hyper-V's event controller", ["hyperv", { hypervType: [4, 1] }], { kind: "hyperv", hypercall: false }],
   [
     "MMIO write above 4 GiB",
     mmio(1),
@@ -133,6 +136,12 @@ describe("KvmRun", () => {
     assert.equal(run.view.getBigUint64(runOffset("msrData"), true), 0x2_0000_0001n);
     run.answerMsr(true);
     assert.equal(run.view.getUint8(runOffset("msrError")), 1);
+  });
+
+  it("refuses a hypercall of Hyper-V's by its status, [TLFS] HV_STATUS_INVALID_HYPERCALL_CODE", () => {
+    const { run } = new Area("hyperv", { hypervType: [4, 2] });
+    run.refuseHypervHypercall();
+    assert.equal(run.view.getBigUint64(runOffset("hypervResult"), true), 2n);
   });
 
   it("asks for register sets and marks them dirty in the kernel's words", () => {

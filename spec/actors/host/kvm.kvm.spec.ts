@@ -16,6 +16,7 @@ import { temporaryFolder } from "../../support/temporary.js";
 const SCRATCH = 128 * 1024;
 const MIB = 1 << 20;
 const EINVAL = -22;
+const BOOT = { isBoot: true, apicId: 0, signature: 0x0a_0b0c, direct: false, hyperv: false, used: true };
 
 describe("openKvm()", () => {
   const libc = openLibc();
@@ -67,7 +68,7 @@ describe("Vm and Vcpu", () => {
     vm = Vm.create(libc, kvm, scratch);
     vm.enableCap("SPLIT_IRQCHIP", IOAPIC_PINS);
     const ram = SCRATCH + Math.ceil(runBytes / 4096) * 4096;
-    assert.equal(vm.setMemoryRegion(0, 0, MIB - 65_536, memory.hva + ram), 0);
+    assert.equal(vm.setMemoryRegion({ slot: 0, gpa: 0, size: MIB - 65_536, hva: memory.hva + ram }), 0);
     vcpu = new Vcpu(libc, vm.must("CREATE_VCPU", 0, "create a vCPU"), scratch, { offset: SCRATCH, length: runBytes });
   });
 
@@ -80,7 +81,7 @@ describe("Vm and Vcpu", () => {
   });
 
   it("gives -errno for memory that KVM refuses", () => {
-    assert.equal(vm.setMemoryRegion(1, 1, 4096, memory.hva), EINVAL);
+    assert.equal(vm.setMemoryRegion({ slot: 1, gpa: 1, size: 4096, hva: memory.hva }), EINVAL);
   });
 
   it("says in one line what could not be done", () => {
@@ -105,7 +106,7 @@ describe("Vm and Vcpu", () => {
     routes.set([0xfee0_0000, 0, (1 << 15) | 0x31], 9 * 3);
     vm.setIoapicRoutes(routes);
     // The LAPIC is software-disabled at power-on: nobody takes it.
-    assert(vm.signalMsi(0xfee0_0000, 0, 0x31) <= 0);
+    assert.equal(vm.signalMsi(0xfee0_0000, 0, 0x31), false);
   });
 
   it("stores registers and reads them back", () => {
@@ -123,22 +124,41 @@ describe("Vm and Vcpu", () => {
   });
 
   it("powers a boot processor on as the manual says (applyBootState)", () => {
-    applyBootState(vcpu, undefined, true);
+    applyBootState(vcpu, undefined, BOOT);
     const sregs = vcpu.fetchSregs();
     const cs = kvmSegment.view(sregs.cs.buffer).at(sregs.cs.byteOffset);
     // Intel SDM volume 3, table 10-1.
     assert.deepEqual([cs.selector, cs.base, cs.limit], [0xf000, 0xffff_0000, 0xffff]);
     assert.equal(sregs.cr0, 0x6000_0010);
-    const { rip, rflags } = vcpu.fetchRegs();
-    assert.deepEqual([rip, rflags], [0xfff0n, 2n]);
+    const { rip, rflags, rdx } = vcpu.fetchRegs();
+    assert.deepEqual([rip, rflags, rdx], [0xfff0n, 2n, 0x0a_0b0cn]);
     // KVM_MP_STATE_RUNNABLE; another processor waits for INIT: 1.
     assert.equal(vcpu.getMpState(), 0);
-    applyBootState(vcpu, undefined, false);
+    applyBootState(vcpu, undefined, { ...BOOT, isBoot: false });
     assert.equal(vcpu.getMpState(), 1);
   });
 
+  it("leaves nothing of the last run in a processor that is powered on again", () => {
+    const view = new DataView(vcpu.getLapic().buffer);
+    view.setUint32(0xf0, 0x1ff, true);
+    view.setUint32(0x320, 0xec, true);
+    vcpu.setLapic(new Uint8Array(view.buffer));
+    vcpu.setMsr(0xc000_0082, 0x1234n);
+    assert.equal(vcpu.injectPastLapic(0x31), true);
+    applyBootState(vcpu, undefined, BOOT);
+    const lapic = new DataView(vcpu.getLapic().buffer);
+    // Software-disabled, the timer masked, and LINT0 open to the 8259 pair: Intel SDM volume 3, 11.4.7.1.
+    assert.deepEqual(
+      [0xf0, 0x320, 0x350].map((offset) => lapic.getUint32(offset, true)),
+      [0xff, 0x1_0000, 0x700],
+    );
+    assert.equal(vcpu.getMsr(0xc000_0082), 0n);
+    assert.equal(vcpu.injectPastLapic(0x32), true, "nothing is on its way in");
+    applyBootState(vcpu, undefined, BOOT);
+  });
+
   it("runs to an exit, and comes back at once when told to", () => {
-    applyBootState(vcpu, undefined, true);
+    applyBootState(vcpu, undefined, BOOT);
     // Real mode at 0x1000: mov al, 0x5a; out 0x80, al; jmp to itself.
     const ramAt = SCRATCH + Math.ceil(vcpu.run.bytes.length / 4096) * 4096;
     new Uint8Array(memory.buffer).set([0xb0, 0x5a, 0xe6, 0x80, 0xeb, 0xfe], ramAt + 0x1000);
@@ -159,7 +179,7 @@ describe("Vm and Vcpu", () => {
   });
 
   it("injects an interrupt past the LAPIC once, while another is on its way", () => {
-    applyBootState(vcpu, undefined, true);
+    applyBootState(vcpu, undefined, BOOT);
     assert.equal(vcpu.injectPastLapic(0x31), true);
     assert.equal(vcpu.injectPastLapic(0x32), false);
   });

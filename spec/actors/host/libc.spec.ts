@@ -42,6 +42,14 @@ describe("openLibc()", () => {
     assert.equal(openLibc(), openLibc());
   });
 
+  it("loads no binding that it does not use", () => {
+    const source =
+      "import { readFileSync } from 'node:fs'; const { fastBinding } = openLibc();" +
+      "console.log(['ffi-rs', 'koffi'].filter((name) => readFileSync('/proc/self/maps', 'utf8').includes(`/${name}`)).join(), fastBinding);";
+    const [loaded, used] = inProcess("", source).split(" ");
+    assert.equal(loaded, used);
+  });
+
   it("can be told to use ffi-rs for all", () => {
     const source =
       "const libc = openLibc(); console.log(libc.fastBinding, libc.fast(SYS.getpid) === process.pid, libc.fast(SYS.close, -1));";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { closeSync, ftruncateSync, openSync, readFileSync } from "node:fs";
 import { once } from "node:events";
-import { openDisk, reasonOf } from "../../../actors/host/open-file.js";
+import { diskOpener, openDisk, reasonOf } from "../../../actors/host/open-file.js";
 import { resolveConfig } from "../../../shared/config.js";
 import type { DiskConfig, MachineConfig } from "../../../shared/config.js";
 import { VmmError } from "../../../shared/errors.js";
@@ -13,7 +13,7 @@ import { temporaryFolder } from "../../support/temporary.js";
 type DiskInput = NonNullable<MachineConfig["disks"]>[number];
 
 function disk(path: string, options: Partial<DiskInput> = {}): DiskConfig {
-  const [resolved] = resolveConfig({ boot: { kernel: "k" }, disks: [{ path, ...options }] }).disks;
+  const [resolved] = resolveConfig({ accel: { xenVersion: 0x4_000a }, disks: [{ path, ...options }] }).disks;
   assert(resolved !== undefined);
   return resolved;
 }
@@ -21,9 +21,10 @@ function disk(path: string, options: Partial<DiskInput> = {}): DiskConfig {
 describe("openDisk()", () => {
   const folder = temporaryFolder();
   const { libc, scratch } = hostFixture();
+  const opener = diskOpener(libc, scratch);
   const opened: number[] = [];
   const open = (config: DiskConfig): ReturnType<typeof openDisk> => {
-    const result = openDisk(libc, scratch, config);
+    const result = openDisk(opener, config);
     opened.push(result.fd);
     return result;
   };
@@ -92,7 +93,7 @@ describe("openDisk()", () => {
       const given = path();
       const before = openDescriptors();
       assert.throws(
-        () => openDisk(libc, scratch, disk(given)),
+        () => openDisk(opener, disk(given)),
         (error: unknown) =>
           error instanceof VmmError &&
           error.code === "CONFIG" &&
@@ -104,12 +105,43 @@ describe("openDisk()", () => {
     });
   }
 
+  describe("for a CD drive", () => {
+    const cd = (path: string | undefined): DiskConfig => {
+      const [resolved] = resolveConfig({
+        boot: { kernel: "k" },
+        disks: [{ path, media: "cdrom", attach: { kind: "ide" } }],
+      }).disks;
+      assert(resolved !== undefined);
+      return resolved;
+    };
+
+    it("opens nothing when there is no disc", () => {
+      assert.deepEqual(openDisk(opener, cd(undefined)), { fd: -1, bytes: 0, isBlockDevice: false });
+    });
+
+    it("takes an image whose end is no whole block of 2048 bytes", () => {
+      assert.equal(open(cd(image("padded.iso", 2048 + 512))).bytes, 2560);
+    });
+
+    it("refuses what is less than one block", () => {
+      assert.throws(
+        () => open(cd(image("tiny.iso", 1536))),
+        /tiny\.iso: its 1536 bytes are less than one 2048-byte block of a CD$/,
+      );
+    });
+
+    it("refuses an empty file and odd sizes, as for disks", () => {
+      assert.throws(() => open(cd(image("empty.iso", 0))), /empty\.iso: it is empty$/);
+      assert.throws(() => open(cd(image("odd.iso", 2049))), /its size, 2049 bytes, is not a multiple of the 512-byte/);
+    });
+  });
+
   describe("with locking", () => {
     it("keeps a second writer out, and lets it in when asked", () => {
       const path = image("locked.img");
       open(disk(path));
-      assert.throws(() => openDisk(libc, scratch, disk(path)), /: another process has locked it/);
-      assert.throws(() => openDisk(libc, scratch, disk(path, { readOnly: true })), /: another process has locked it/);
+      assert.throws(() => openDisk(opener, disk(path)), /: another process has locked it/);
+      assert.throws(() => openDisk(opener, disk(path, { readOnly: true })), /: another process has locked it/);
       open(disk(path, { locking: "off" }));
     });
 
@@ -117,16 +149,16 @@ describe("openDisk()", () => {
       const path = image("shared.img");
       open(disk(path, { readOnly: true }));
       open(disk(path, { readOnly: true }));
-      assert.throws(() => openDisk(libc, scratch, disk(path)), /: another process has locked it/);
+      assert.throws(() => openDisk(opener, disk(path)), /: another process has locked it/);
     });
 
     it("is not confused by what the scratch memory held before", () => {
       const { libc: other, scratch: used } = hostFixture();
       new Uint8Array(used.memory.buffer).fill(0xff);
       const path = image("rubbish.img");
-      const { fd } = openDisk(other, used, disk(path, { locking: "on" }));
+      const { fd } = openDisk(diskOpener(other, used), disk(path, { locking: "on" }));
       opened.push(fd);
-      assert.throws(() => openDisk(libc, scratch, disk(path)), /: another process has locked it/);
+      assert.throws(() => openDisk(opener, disk(path)), /: another process has locked it/);
     });
 
     it("keeps out what another process has locked (C2)", async () => {
@@ -149,7 +181,7 @@ describe("openDisk()", () => {
         console.log("      (python3 is not there to lock it: taken as passed by the specs above)");
         return;
       }
-      assert.throws(() => openDisk(libc, scratch, disk(path)), /: another process has locked it/);
+      assert.throws(() => openDisk(opener, disk(path)), /: another process has locked it/);
       const ended = once(child, "exit");
       child.stdin.end();
       await ended;

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { closeSync, ftruncateSync, openSync, readFileSync, statSync } from "node:fs";
 import { allocate } from "../../../actors/host/host-memory.js";
+import { ERRNO, SYS } from "../../../actors/host/libc.js";
+import type { Libc } from "../../../actors/host/libc.js";
 import { RawDisk } from "../../../actors/host/raw-disk.js";
 import type { RawDiskOptions } from "../../../actors/host/raw-disk.js";
-import { BlockOp } from "../../../devices/xen-disk/block-backend.js";
-import type { BlockRequest } from "../../../devices/xen-disk/block-backend.js";
+import { BlockOp } from "../../../devices/block-backend.js";
+import type { BlockRequest } from "../../../devices/block-backend.js";
 import { gpa } from "../../../shared/brand.js";
 import { MemoryRegion } from "../../../shared/memory.js";
 import { hostFixture } from "../../support/host-fixture.js";
@@ -29,6 +31,7 @@ describe("RawDisk", () => {
   function made(
     flags = "r+",
     options: Partial<RawDiskOptions> = {},
+    libc: Libc = host.libc,
   ): { readonly disk: RawDisk; readonly path: string; readonly fd: number } {
     const path = folder.file(
       `disk${images++}`,
@@ -37,7 +40,7 @@ describe("RawDisk", () => {
     const fd = openSync(path, flags);
     opened.push(fd);
     const disk = new RawDisk(
-      { libc: host.libc, scratch: host.scratch, addressOf: (buffer) => (buffer === guest.buffer ? guest.hva : 0) },
+      { libc, scratch: host.scratch, addressOf: (buffer) => (buffer === guest.buffer ? guest.hva : 0) },
       { fd, bytes: SIZE, isBlockDevice: false },
       { readOnly: false, discards: true, unsafe: false, ...options },
     );
@@ -109,6 +112,18 @@ describe("RawDisk", () => {
     assert.equal(carryOut(made("r").disk, BlockOp.write, 0, [[0, 512]]), EBADF);
   });
 
+  it("goes on with another file, and fails without one", () => {
+    const { disk } = made();
+    const { fd } = made();
+    ftruncateSync(fd, 4096);
+    disk.replace({ fd, bytes: 4096, isBlockDevice: false });
+    assert.equal(disk.sectors, 8);
+    assert.equal(carryOut(disk, BlockOp.read, 3584, [[0, 512]]), 0);
+    assert.equal(ram.bytes[0], 7);
+    disk.replace({ fd: -1, bytes: 0, isBlockDevice: false });
+    assert.deepEqual([disk.sectors, carryOut(disk, BlockOp.read, 0, [[0, 512]])], [0, EBADF]);
+  });
+
   it("flushes, and ignores it with cache=unsafe", () => {
     assert.equal(carryOut(made().disk, BlockOp.flush, 0, []), 0);
     const { disk, fd } = made("r+", { unsafe: true });
@@ -117,20 +132,41 @@ describe("RawDisk", () => {
     assert.equal(carryOut(disk, BlockOp.flush, 0, []), 0);
   });
 
+  /** As {@link carryOut}, for an operation on a range alone. */
+  function carryOutRange(disk: RawDisk, op: BlockRequest["op"], offset: number, length: number): number {
+    let result = NaN;
+    const complete = (status: number): void => {
+      result = status + 0;
+    };
+    disk.submit({ op, offset, length, segmentCount: 0, complete } as unknown as BlockRequest);
+    return result;
+  }
+
+  it("writes zeros, and keeps the space", () => {
+    const { disk, path } = made();
+    const before = statSync(path).blocks;
+    assert.equal(carryOutRange(disk, BlockOp.writeZeroes, 512, 4096), 0);
+    const bytes = readFileSync(path);
+    assert.deepEqual([bytes[4608], bytes[SIZE - 1]], [9, 127]);
+    assert(bytes.subarray(512, 4608).every((byte) => byte === 0));
+    assert.equal(statSync(path).blocks, before);
+  });
+
+  it("writes zeros itself where the host's file system cannot make them", () => {
+    const fast: typeof host.libc.fast = (nr, ...rest) =>
+      nr === SYS.fallocate ? -ERRNO.EOPNOTSUPP : host.libc.fast(nr, ...rest);
+    const { disk, path } = made("r+", {}, { ...host.libc, fast });
+    assert.equal(carryOutRange(disk, BlockOp.writeZeroes, 1024, 20 * 512), 0);
+    const bytes = readFileSync(path);
+    assert.deepEqual([bytes[1023], bytes[1024 + 20 * 512]], [1, 22]);
+    assert(bytes.subarray(1024, 1024 + 20 * 512).every((byte) => byte === 0));
+    assert.equal(carryOutRange(disk, BlockOp.discard, 0, 512), ERRNO.EOPNOTSUPP);
+  });
+
   it("gives discarded space back to the host, and reads it as zeros", () => {
     const { disk, path } = made();
     const before = statSync(path).blocks;
-    let result = NaN;
-    disk.submit({
-      op: BlockOp.discard,
-      offset: 4096,
-      length: 16 * 4096 - 4096,
-      segmentCount: 0,
-      complete: (status: number) => {
-        result = status + 0;
-      },
-    } as unknown as BlockRequest);
-    assert.equal(result, 0);
+    assert.equal(carryOutRange(disk, BlockOp.discard, 4096, 16 * 4096 - 4096), 0);
     const bytes = readFileSync(path);
     assert.deepEqual([bytes.length, bytes[4095], bytes[4096], bytes[SIZE - 1]], [SIZE, 7, 0, 0]);
     assert(statSync(path).blocks <= before);
