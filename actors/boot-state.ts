@@ -10,10 +10,90 @@ const MSR_IA32_APICBASE = 0x1b;
 /** MTRRs on, everything write-back: as firmware leaves them, else Linux goes without PAT. Intel SDM 12.11.2.1. */
 const MSR_IA32_MTRR_DEF_TYPE = 0x2ff;
 const MTRR_ENABLED_WRITE_BACK = 0xc06n;
+/** After power-on. Intel SDM 12.11.2.1. */
+const MTRR_OFF = 0n;
 
-/** A boot processor with `registers`, or (undefined) one that waits for INIT and SIPI. */
-export function applyBootState(vcpu: Vcpu, registers: BootRegisters | undefined, isBoot: boolean): void {
+/**
+ * What a guest of before a reset may have left in MSRs, and their power-on values: memory that KVM would go on writing to
+ * (asm/kvm_para.h), a deadline, and what the next guest does not expect (Intel SDM volume 4, table 2-2). KVM leaves out
+ * what it does not know.
+ */
+const MSR_RESET: readonly (readonly [index: number, value: bigint])[] = [
+  [0x11, 0n], // KVM wall clock
+  [0x12, 0n], // KVM system time
+  [0x4b56_4d00, 0n], // KVM wall clock, new
+  [0x4b56_4d01, 0n], // KVM system time, new
+  [0x4b56_4d02, 0n], // KVM asynchronous page faults
+  [0x4b56_4d03, 0n], // KVM steal time
+  [0x4b56_4d04, 0n], // KVM paravirtual EOI
+  [0x6e0, 0n], // IA32_TSC_DEADLINE
+  [0x48, 0n], // IA32_SPEC_CTRL
+  [0x174, 0n], // IA32_SYSENTER_CS
+  [0x175, 0n], // IA32_SYSENTER_ESP
+  [0x176, 0n], // IA32_SYSENTER_EIP
+  [0x1d9, 0n], // IA32_DEBUGCTL
+  [0x277, 0x0007_0406_0007_0406n], // IA32_PAT
+  [0xc000_0081, 0n], // IA32_STAR
+  [0xc000_0082, 0n], // IA32_LSTAR
+  [0xc000_0083, 0n], // IA32_CSTAR
+  [0xc000_0084, 0n], // IA32_FMASK
+  [0xc000_0102, 0n], // IA32_KERNEL_GS_BASE
+  [0xc000_0103, 0n], // IA32_TSC_AUX
+];
+
+/** Hyper-V's MSRs that make KVM write into the guest's memory, or interrupt it: all off. [TLFS] appendix "MSRs" */
+const HYPERV_MSR_RESET: readonly number[] = [
+  0x4000_0001, // HYPERCALL
+  0x4000_0000, // GUEST_OS_ID
+  0x4000_0021, // REFERENCE_TSC
+  0x4000_0073, // VP_ASSIST_PAGE
+  0x4000_0106, // REENLIGHTENMENT_CONTROL
+  0x4000_00b0, // STIMER0_CONFIG
+  0x4000_00b2, // STIMER1_CONFIG
+  0x4000_00b4, // STIMER2_CONFIG
+  0x4000_00b6, // STIMER3_CONFIG
+  0x4000_0080, // SCONTROL
+  0x4000_0082, // SIEFP
+  0x4000_0083, // SIMP
+];
+/** SINT0 to SINT15, masked. */
+const HYPERV_SINT0 = 0x4000_0090;
+const HYPERV_SINTS = 16;
+const HYPERV_SINT_MASKED = 0x1_0000n;
+
+/** Registers of the local APIC that are not zero after power-on, as offsets into its page. Intel SDM 11.4.7.1. */
+const Lapic = {
+  id: 0x20,
+  version: 0x30,
+  dfr: 0xe0,
+  svr: 0xf0,
+  cmci: 0x2f0,
+  lvtFirst: 0x320,
+  lvtLast: 0x370,
+  lint0: 0x350,
+};
+const LVT_MASKED = 0x1_0000;
+/** Delivery mode ExtINT: the boot processor takes the 8259 pair's interrupts before anybody sets its APIC up. */
+const LVT_EXTINT = 0x700;
+
+export interface BootProcessor {
+  readonly isBoot: boolean;
+  readonly apicId: number;
+  /** CPUID leaf 1's eax, which a processor has in edx after power-on. */
+  readonly signature: number;
+  /** A kernel follows without firmware, which would have set up MTRRs. */
+  readonly direct: boolean;
+  /** The guest is shown Hyper-V's interface. */
+  readonly hyperv: boolean;
+  /** It has run before. */
+  readonly used: boolean;
+}
+
+/** A boot processor with `registers` or (undefined) at the reset vector; any other waits for INIT and SIPI. */
+export function applyBootState(vcpu: Vcpu, registers: BootRegisters | undefined, processor: BootProcessor): void {
+  const { isBoot, direct } = processor;
   applySregs(vcpu, registers, isBoot);
+  if (processor.used) clearTraces(vcpu, processor);
   const regs = vcpu.fetchRegs();
   for (const name of GENERAL) regs[name] = 0n;
   regs.rflags = BigInt(registers?.rflags ?? 2);
@@ -21,10 +101,41 @@ export function applyBootState(vcpu: Vcpu, registers: BootRegisters | undefined,
   regs.rsp = BigInt(registers?.rsp ?? 0);
   regs.rax = BigInt(registers?.rax ?? 0);
   regs.rbx = BigInt(registers?.rbx ?? 0);
+  regs.rdx = BigInt(registers === undefined ? processor.signature : 0);
   regs.rsi = BigInt(registers?.rsi ?? 0);
   vcpu.storeRegs();
-  vcpu.setMsr(MSR_IA32_MTRR_DEF_TYPE, MTRR_ENABLED_WRITE_BACK);
+  vcpu.setMsr(MSR_IA32_MTRR_DEF_TYPE, direct ? MTRR_ENABLED_WRITE_BACK : MTRR_OFF);
   vcpu.setMpState(isBoot ? MpState.runnable : MpState.uninitialized);
+}
+
+/** What KVM gives a new vCPU by itself. */
+function clearTraces(vcpu: Vcpu, processor: BootProcessor): void {
+  resetLapic(vcpu, processor);
+  vcpu.clearEvents();
+  vcpu.resetRareRegisters();
+  for (const [index, value] of MSR_RESET) vcpu.setMsr(index, value);
+  if (processor.hyperv) resetHyperv(vcpu);
+}
+
+function resetHyperv(vcpu: Vcpu): void {
+  for (const index of HYPERV_MSR_RESET) vcpu.setMsr(index, 0n);
+  for (let i = 0; i < HYPERV_SINTS; i++) vcpu.setMsr(HYPERV_SINT0 + i, HYPERV_SINT_MASKED);
+}
+
+/** After the APIC base, which decides how the page is laid out. */
+function resetLapic(vcpu: Vcpu, { apicId, isBoot }: BootProcessor): void {
+  const page = vcpu.getLapic();
+  const view = new DataView(page.buffer);
+  const version = view.getUint32(Lapic.version, true);
+  page.fill(0);
+  view.setUint32(Lapic.id, apicId << 24, true);
+  view.setUint32(Lapic.version, version, true);
+  view.setUint32(Lapic.dfr, 0xffff_ffff, true);
+  view.setUint32(Lapic.svr, 0xff, true);
+  view.setUint32(Lapic.cmci, LVT_MASKED, true);
+  for (let offset = Lapic.lvtFirst; offset <= Lapic.lvtLast; offset += 0x10) view.setUint32(offset, LVT_MASKED, true);
+  if (isBoot) view.setUint32(Lapic.lint0, LVT_EXTINT, true);
+  vcpu.setLapic(page);
 }
 
 const GENERAL = [

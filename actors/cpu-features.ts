@@ -1,104 +1,26 @@
-/**
- * CPUID features by the names that QEMU and /proc/cpuinfo use, to be switched on or off with `--cpu host,+name,-name`.
- *
- * [SDM] volume 2A, CPUID; [APM] volume 3, appendix E.
- */
+/** CPUID features to be switched on or off by name, with `--cpu host,+name,-name`. */
 import { VmmError } from "../shared/errors.js";
+import type { ErrorDetails } from "../shared/errors.js";
+import { ABSENT_FEATURES, FEATURE_ALIASES, FEATURE_WORDS } from "./cpu-feature-names.js";
+import type { FeatureWord } from "./cpu-feature-names.js";
 import type { CpuidEntry } from "./host/vcpu.js";
 
-type Register = "eax" | "ebx" | "ecx" | "edx";
-
-/** Names of the bits of one register from bit 0 on; "" where there is none. */
-interface FeatureWord {
-  readonly leaf: number;
-  readonly index: number;
-  readonly register: Register;
-  readonly names: string;
-}
-
-const WORDS: readonly FeatureWord[] = [
-  {
-    leaf: 1,
-    index: 0,
-    register: "edx",
-    names:
-      "fpu vme de pse tsc msr pae mce cx8 apic - sep mtrr pge mca cmov pat pse36 pn clflush - ds acpi mmx fxsr sse sse2 ss ht tm ia64 pbe",
-  },
-  {
-    leaf: 1,
-    index: 0,
-    register: "ecx",
-    names:
-      "pni pclmulqdq dtes64 monitor ds-cpl vmx smx est tm2 ssse3 cid - fma cx16 xtpr pdcm - pcid dca sse4.1 sse4.2 x2apic movbe popcnt tsc-deadline aes xsave osxsave avx f16c rdrand hypervisor",
-  },
-  {
-    leaf: 7,
-    index: 0,
-    register: "ebx",
-    names:
-      "fsgsbase tsc-adjust sgx bmi1 hle avx2 - smep bmi2 erms invpcid rtm - - mpx - avx512f avx512dq rdseed adx smap avx512ifma pcommit clflushopt clwb intel-pt avx512pf avx512er avx512cd sha-ni avx512bw avx512vl",
-  },
-  {
-    leaf: 7,
-    index: 0,
-    register: "ecx",
-    names:
-      "prefetchwt1 avx512vbmi umip pku ospke waitpkg avx512vbmi2 - gfni vaes vpclmulqdq avx512vnni avx512bitalg - avx512-vpopcntdq - la57 - - - - - rdpid - bus-lock-detect cldemote - movdiri movdir64b - sgxlc pks",
-  },
-  {
-    leaf: 7,
-    index: 0,
-    register: "edx",
-    names:
-      "- - avx512-4vnniw avx512-4fmaps fsrm - - - avx512-vp2intersect - md-clear - - - serialize - tsx-ldtrk - - arch-lbr - - amx-bf16 avx512-fp16 amx-tile amx-int8 spec-ctrl stibp flush-l1d arch-capabilities core-capability ssbd",
-  },
-  {
-    leaf: 0xd,
-    index: 1,
-    register: "eax",
-    names: "xsaveopt xsavec xgetbv1 xsaves",
-  },
-  {
-    leaf: 0x8000_0001,
-    index: 0,
-    register: "edx",
-    names: "- - - - - - - - - - - syscall - - - - - - - - nx - mmxext - - fxsr-opt pdpe1gb rdtscp - lm 3dnowext 3dnow",
-  },
-  {
-    leaf: 0x8000_0001,
-    index: 0,
-    register: "ecx",
-    names:
-      "lahf-lm cmp-legacy svm extapic cr8legacy abm sse4a misalignsse 3dnowprefetch osvw ibs xop skinit wdt - lwp fma4 tce - nodeid-msr - tbm topoext perfctr-core perfctr-nb - - - - - - -",
-  },
-  { leaf: 0x8000_0007, index: 0, register: "edx", names: "- - - - - - - - invtsc" },
-  {
-    leaf: 0x8000_0008,
-    index: 0,
-    register: "ebx",
-    names: "clzero - xsaveerptr - - - - - - wbnoinvd - - ibpb - ibrs amd-stibp",
-  },
-];
-
-const ALIASES: Readonly<Record<string, string>> = {
-  sse3: "pni",
-  "sse4-1": "sse4.1",
-  "sse4-2": "sse4.2",
-  sse4_1: "sse4.1",
-  sse4_2: "sse4.2",
-  tsc_deadline: "tsc-deadline",
-  "tsc-deadline-timer": "tsc-deadline",
-  fxsr_opt: "fxsr-opt",
-  lahf_lm: "lahf-lm",
-  sha_ni: "sha-ni",
-  xd: "nx",
-};
-
 const BITS = new Map<string, { readonly word: FeatureWord; readonly bit: number }>(
-  WORDS.flatMap((word) =>
+  FEATURE_WORDS.flatMap((word) =>
     word.names.split(" ").flatMap((name, bit) => (name === "-" ? [] : [[name, { word, bit }] as const])),
   ),
 );
+
+/** What QEMU may be told about features, and is always so here: they are checked, and refused when not there. */
+const WITHOUT_EFFECT: ReadonlySet<string> = new Set(["check", "enforce", "migratable"]);
+
+/** The performance monitoring unit is leaves of its own. */
+const PMU = "pmu";
+const PMU_LEAVES: ReadonlySet<number> = new Set([0xa, 0x8000_0022]);
+
+/** Bits of leaf 1 EDX that AMD repeats in leaf 0x80000001 EDX. */
+const REPEATED_ON_AMD = 0x0183_f3ff;
+const AMD_EXTENDED = 0x8000_0001;
 
 /**
  * `entries` with features forced on or off.
@@ -113,18 +35,40 @@ export function applyFeatures(
 }
 
 function setFeature(entries: readonly CpuidEntry[], given: string, on: boolean): readonly CpuidEntry[] {
-  const name = ALIASES[given] ?? given.replaceAll("_", "-");
-  const place = BITS.get(name) ?? BITS.get(given);
-  if (place === undefined)
-    throw new VmmError("CONFIG", `cpu.features: there is no CPU feature ${JSON.stringify(given)}`);
+  const plain = given.replaceAll("_", "-");
+  const name = FEATURE_ALIASES[plain] ?? plain;
+  if (WITHOUT_EFFECT.has(name)) return entries;
+  if (name === PMU) return setPmu(entries, on);
+  const place = BITS.get(name);
+  if (place === undefined) {
+    const absent = ABSENT_FEATURES.find(([start]) => start.test(name));
+    if (absent === undefined) {
+      throw refusal(given, "there is no such CPU feature", { given, known: [...BITS.keys()].join(" ") });
+    }
+    if (on) throw refusal(given, `cannot be switched on: ${absent[1]}`);
+    return entries;
+  }
   const { word, bit } = place;
   const mask = (1 << bit) >>> 0;
   const entry = entries.find(({ function: leaf, index }) => leaf === word.leaf && index === word.index);
   const present = entry !== undefined && (entry[word.register] & mask) !== 0;
-  if (on && !present) {
-    throw new VmmError("CONFIG", `cpu.features: this host cannot give the guest the CPU feature ${given}`);
-  }
-  if (on || entry === undefined) return entries;
-  const cleared = { ...entry, [word.register]: (entry[word.register] & ~mask) >>> 0 };
-  return entries.map((candidate) => (candidate === entry ? cleared : candidate));
+  if (on && !present) throw refusal(given, "this host cannot give it to the guest");
+  if (on) return entries;
+  const repeated = word.leaf === 1 && word.register === "edx" && (mask & REPEATED_ON_AMD) !== 0;
+  return entries.map((candidate) => {
+    if (candidate === entry) return { ...candidate, [word.register]: (candidate[word.register] & ~mask) >>> 0 };
+    if (repeated && candidate.function === AMD_EXTENDED) return { ...candidate, edx: (candidate.edx & ~mask) >>> 0 };
+    return candidate;
+  });
+}
+
+function setPmu(entries: readonly CpuidEntry[], on: boolean): readonly CpuidEntry[] {
+  const present = entries.some(({ function: leaf, eax }) => PMU_LEAVES.has(leaf) && eax !== 0);
+  if (on && !present) throw refusal(PMU, "this host cannot give it to the guest");
+  return on ? entries : entries.filter((entry) => !PMU_LEAVES.has(entry.function));
+}
+
+function refusal(feature: string, reason: string, details: ErrorDetails = {}): VmmError {
+  const path = `cpu.features.${feature}`;
+  return new VmmError("CONFIG", `${path}: ${reason}`, { ...details, path, reason });
 }

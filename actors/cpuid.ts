@@ -1,6 +1,6 @@
 /**
  * What the guest's CPUID says: KVM's supported leaves, with the vCPU's own topology, without any trace of KVM, and with
- * Xen's leaves when Xen is on.
+ * Hyper-V's and Xen's leaves as far as those are on.
  *
  * [CPUID] Intel SDM volume 2A, CPUID; AMD64 APM volume 3, appendix E.
  */
@@ -8,7 +8,11 @@ import type { ResolvedConfig } from "../shared/config.js";
 import { vcpuId } from "../shared/brand.js";
 import { xenCpuid } from "../xen/cpuid.js";
 import { applyFeatures } from "./cpu-features.js";
+import { topologyLeaves } from "./cpu-topology.js";
 import type { CpuidEntry } from "./host/vcpu.js";
+import { hypercallMsr, xenCpuidBase } from "./hypercall-msr.js";
+import { hypervCpuid, showsHyperv } from "./hyperv-cpuid.js";
+import { xsaveLeaf } from "./xsave-leaf.js";
 
 /** Leaf 1 ECX: a hypervisor is there; the TSC deadline timer, which KVM has but does not list. */
 const HYPERVISOR = 1 << 31;
@@ -17,113 +21,59 @@ const TSC_DEADLINE = 1 << 24;
 const HYPERVISOR_LEAVES = 0x4000_0000;
 const HYPERVISOR_LEAVES_END = 0x4001_0000;
 const SIGNIFICANT_INDEX = 1;
+const BRAND_LEAF = 0x8000_0002;
+const BRAND_BYTES = 48;
 
 export interface CpuidInputs {
   readonly config: ResolvedConfig;
   readonly supported: readonly CpuidEntry[];
+  /** Hyper-V's leaves that KVM can give; looked at when the configuration asks for some. */
+  readonly supportedHyperv: readonly CpuidEntry[];
   readonly vcpu: number;
-  readonly apicId: number;
+  /** The host processor's name. */
+  readonly brand: string;
   readonly tscDeadline: boolean;
   readonly tscKhz: number;
-  readonly hypercallMsr: number;
-}
-
-/** Bits of an APIC id that number the threads of a core, and the cores of a socket. */
-export interface ApicShifts {
-  readonly thread: number;
-  readonly core: number;
-}
-
-export function apicShifts({ cores, threads }: { readonly cores: number; readonly threads: number }): ApicShifts {
-  const thread = Math.ceil(Math.log2(threads));
-  return { thread, core: thread + Math.ceil(Math.log2(cores)) };
-}
-
-/** APIC id of vCPU `index`: socket, core and thread each in their own bits. */
-export function apicIdOf(index: number, topology: { readonly cores: number; readonly threads: number }): number {
-  const { cores, threads } = topology;
-  const { thread: threadShift, core: coreShift } = apicShifts(topology);
-  const thread = index % threads;
-  const core = Math.floor(index / threads) % cores;
-  const socket = Math.floor(index / (threads * cores));
-  return socket * 2 ** coreShift + core * 2 ** threadShift + thread;
 }
 
 /** All leaves of one vCPU. */
 export function guestCpuid(inputs: CpuidInputs): readonly CpuidEntry[] {
-  const base = inputs.supported
-    .filter(({ function: leaf }) => leaf < HYPERVISOR_LEAVES || leaf >= HYPERVISOR_LEAVES_END)
-    .flatMap((entry) => withTopology(entry, inputs));
-  const features = applyFeatures(base, inputs.config.cpu.features);
-  return inputs.config.accel.xenVersion === 0 ? features : [...features, ...xenLeaves(inputs)];
+  const { config, supported, vcpu } = inputs;
+  const own = supported.filter(({ function: leaf }) => leaf < HYPERVISOR_LEAVES || leaf >= HYPERVISOR_LEAVES_END);
+  const offered = withBrand(own, inputs.brand).map((entry) => withKvmFeatures(entry, inputs.tscDeadline));
+  const placed = topologyLeaves(offered, config.vcpus, vcpu);
+  const leaves = xsaveLeaf(applyFeatures(placed, config.cpu.features));
+  const hyperv = showsHyperv(config) ? hypervCpuid(config.cpu, inputs.supportedHyperv) : [];
+  return [...leaves, ...hyperv, ...(config.accel.xenVersion === 0 ? [] : xenLeaves(inputs))];
 }
 
-function withTopology(entry: CpuidEntry, inputs: CpuidInputs): readonly CpuidEntry[] {
-  const { config, apicId } = inputs;
-  const { cores, threads } = config.vcpus;
-  const shifts = apicShifts(config.vcpus);
-  const logical = cores * threads;
-  switch (entry.function) {
-    case 1: {
-      const multi = logical > 1 ? 1 << 28 : 0;
-      const ebx = ((entry.ebx & 0xffff) | ((logical & 0xff) << 16) | ((apicId & 0xff) << 24)) >>> 0;
-      const ecx = (entry.ecx | HYPERVISOR | (inputs.tscDeadline ? TSC_DEADLINE : 0)) >>> 0;
-      return [{ ...entry, ebx, ecx, edx: ((entry.edx & ~(1 << 28)) | multi) >>> 0 }];
-    }
-    case 4: {
-      // Cache parameters: cores per package, and who shares this cache (levels 1 and 2 a core, 3 the package).
-      const level = (entry.eax >>> 5) & 7;
-      if ((entry.eax & 0x1f) === 0) return [entry];
-      const sharing = level === 3 ? logical : threads;
-      const eax =
-        ((entry.eax & 0x3fff) | ((sharing - 1) << 14) | ((2 ** (shifts.core - shifts.thread) - 1) << 26)) >>> 0;
-      return [{ ...entry, eax }];
-    }
-    case 0xb:
-    case 0x1f:
-      return entry.index === 0 ? extendedTopology(entry, inputs) : [];
-    case 0x8000_0008:
-      return [{ ...entry, ecx: ((shifts.core << 12) | (logical - 1)) >>> 0 }];
-    case 0x8000_001d: {
-      if ((entry.eax & 0x1f) === 0) return [entry];
-      const sharing = ((entry.eax >>> 5) & 7) === 3 ? logical : threads;
-      return [{ ...entry, eax: ((entry.eax & 0x3fff) | ((sharing - 1) << 14)) >>> 0 }];
-    }
-    case 0x8000_001e:
-      return [{ ...entry, eax: apicId, ebx: ((threads - 1) << 8) | (apicId >>> shifts.thread), ecx: 0 }];
-    default:
-      return [entry];
-  }
+function withKvmFeatures(entry: CpuidEntry, tscDeadline: boolean): CpuidEntry {
+  if (entry.function !== 1) return entry;
+  return { ...entry, ecx: (entry.ecx | HYPERVISOR | (tscDeadline ? TSC_DEADLINE : 0)) >>> 0 };
 }
 
-/** Leaf 0xb: threads of a core, logical processors of a package, and the end. */
-function extendedTopology(entry: CpuidEntry, { config, apicId }: CpuidInputs): readonly CpuidEntry[] {
-  const { cores, threads } = config.vcpus;
-  const shifts = apicShifts(config.vcpus);
-  const SMT = 1 << 8;
-  const CORE = 2 << 8;
-  const level = (index: number, eax: number, ebx: number, type: number): CpuidEntry => ({
-    function: entry.function,
-    index,
-    flags: SIGNIFICANT_INDEX,
-    eax,
-    ebx,
-    ecx: type | index,
-    edx: apicId,
+/** The processor's name: 48 bytes over the registers of three leaves, padded with zeros. */
+function withBrand(entries: readonly CpuidEntry[], brand: string): readonly CpuidEntry[] {
+  const bytes = new DataView(new ArrayBuffer(BRAND_BYTES));
+  for (let i = 0; i < Math.min(brand.length, BRAND_BYTES - 1); i++) bytes.setUint8(i, brand.charCodeAt(i));
+  const leaves = [0, 1, 2].map((leaf): CpuidEntry => {
+    const [eax = 0, ebx = 0, ecx = 0, edx = 0] = [0, 4, 8, 12].map((at) => bytes.getUint32(leaf * 16 + at, true));
+    return { function: BRAND_LEAF + leaf, index: 0, flags: 0, eax, ebx, ecx, edx };
   });
-  return [level(0, shifts.thread, threads, SMT), level(1, shifts.core, cores * threads, CORE), level(2, 0, 0, 0)];
+  const isBrand = ({ function: leaf }: CpuidEntry): boolean => leaf >= BRAND_LEAF && leaf < BRAND_LEAF + 3;
+  return [...entries.filter((entry) => !isBrand(entry)), ...leaves];
 }
 
 function xenLeaves(inputs: CpuidInputs): readonly CpuidEntry[] {
   const { config, supported, tscKhz } = inputs;
   const { mul, shift } = tscScale(tscKhz);
   const leaves = xenCpuid({
-    base: HYPERVISOR_LEAVES,
+    base: xenCpuidBase(config),
     xenVersion: config.accel.xenVersion,
     xenVapic: config.cpu.xenVapic,
     vcpuId: vcpuId(inputs.vcpu),
     domid: config.xenDomid,
-    hypercallMsr: inputs.hypercallMsr,
+    hypercallMsr: hypercallMsr(config),
     tscKhz,
     tscMul: mul,
     tscShift: shift,
@@ -131,7 +81,7 @@ function xenLeaves(inputs: CpuidInputs): readonly CpuidEntry[] {
     // A reset guest counts from 0: no offset.
     tscOffsetLow: 0,
     tscOffsetHigh: 0,
-    tscStable: hasBit(supported, 0x8000_0007, "edx", 8),
+    tscStable: hasInvariantTsc(supported),
     rdtscp: hasBit(supported, 0x8000_0001, "edx", 27),
   });
   return leaves.map(({ function: leaf, index, indexed, eax, ebx, ecx, edx }) => ({
@@ -143,6 +93,11 @@ function xenLeaves(inputs: CpuidInputs): readonly CpuidEntry[] {
     ecx,
     edx,
   }));
+}
+
+/** CPUID 0x80000007 EDX bit 8: the TSC keeps its pace in all of the processor's states. */
+export function hasInvariantTsc(supported: readonly CpuidEntry[]): boolean {
+  return hasBit(supported, 0x8000_0007, "edx", 8);
 }
 
 function hasBit(entries: readonly CpuidEntry[], leaf: number, register: "ecx" | "edx" | "ebx", bit: number): boolean {

@@ -2,18 +2,24 @@
 import type { MessagePort } from "node:worker_threads";
 import { expose } from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
+import { pciInventory } from "../devices/pci/inventory.js";
 import { DeviceThread } from "./device-thread.js";
 import { ThreadSlot } from "./machine-memory.js";
 import type { DeviceApi, DeviceWorkerInit } from "./protocol.js";
 import { MachineThread } from "./thread.js";
+import { awaitInit } from "./worker-entry.js";
 
-export function startDevices(init: DeviceWorkerInit, port: MessagePort): void {
+function startDevices(init: DeviceWorkerInit, port: MessagePort): void {
   const thread = new MachineThread(init, "devices", ThreadSlot.device);
   const device = new DeviceThread(thread, init);
   const api: DeviceApi = {
     setUp: () => device.setUp(),
     connected: () => device.connected(),
-    release: () => device.release(),
+    release: (reset) => device.release(reset),
+    askShutdown: (request) => device.askShutdown(request),
+    setMemoryTarget(kib) {
+      device.setMemoryTarget(kib);
+    },
     powerOn() {
       device.powerOn();
     },
@@ -28,6 +34,19 @@ export function startDevices(init: DeviceWorkerInit, port: MessagePort): void {
     pressPowerButton() {
       device.pressPowerButton();
     },
+    sendBreak(stream) {
+      device.sendBreak(stream);
+    },
+    changeMedium: (index, disk, force) => device.changeMedium(index, disk, force),
+    presetMedium(index, disk) {
+      device.presetMedium(index, disk);
+    },
+    trayHeard(index) {
+      device.trays.heard(index);
+    },
+    tray: (index) => thread.board.ide.tray(index),
+    pciFunctions: () => pciInventory(thread.board.bridge),
+    links: () => thread.board.nics.map(({ device }) => device.linkUp),
     drained: () => device.drained(),
     stop() {
       device.stop();
@@ -39,3 +58,5 @@ export function startDevices(init: DeviceWorkerInit, port: MessagePort): void {
     port.close();
   });
 }
+
+awaitInit(startDevices);

@@ -4,48 +4,55 @@
  * It waits in one blocking call (actor-loop.ts). Other threads ring its doorbell after they have put something where it
  * looks: a byte in an output ring, an earlier deadline, a call in its mailbox.
  */
-import { receiveMessageOnPort } from "node:worker_threads";
-import type { MessagePort } from "node:worker_threads";
-import { BackendOwner, VcpuRequest } from "../xen/host.js";
-import type { MemoryRegion } from "../shared/memory.js";
-import { CONSOLE_GFN, XEN_SPECIAL_BASE, XENSTORE_GFN } from "../shared/layout.js";
-import { gfnToGpa, PAGE_SIZE, vcpuId } from "../shared/brand.js";
-import { VmmError } from "../shared/errors.js";
-import { ConsoleRing } from "../devices/xen-console/console-ring.js";
-import { GuestStoreRing } from "../xen/xenstore/guest-ring.js";
-import { XenStore } from "../xen/xenstore/store.js";
-import { writeDomainNodes } from "../xen/xenstore/domain-nodes.js";
+import { BackendOwner, netOwner, VcpuRequest } from "../xen/host.js";
+import type { ByteRing } from "../shared/byte-ring.js";
+import { vcpuId } from "../shared/brand.js";
 import { ActorLoop } from "./actor-loop.js";
 import type { ActorWork } from "./actor-loop.js";
 import { BOARD_DEADLINES } from "./deadlines.js";
-import { DiskControl } from "./disk-control.js";
-import type { DiskEvent } from "./disk-protocol.js";
-import type { DeviceSetup, DeviceWorkerInit } from "./protocol.js";
+import { DiskLink } from "./disk-link.js";
+import { IoLink } from "./io-link.js";
+import { GuestTextLog } from "./guest-text-log.js";
+import type { OpenDisk } from "./host/open-file.js";
+import type { DeviceSetup, DeviceWorkerInit, ShutdownRequest } from "./protocol.js";
 import { Stream } from "./streams.js";
 import type { StreamName } from "./streams.js";
-import type { MachineThread, XenParts } from "./thread.js";
-import { storeTrace } from "./trace.js";
-import { XenConsoleLog } from "./xen-console-log.js";
-
-/** Bytes of PV console output that xenconsoled would keep; we keep what fits in the rings. */
-const CONSOLE_LIMIT = 16 * 1024;
-const KIB = 1024;
+import type { MachineThread } from "./thread.js";
+import { TrayReports } from "./tray-reports.js";
+import { XenSide } from "./xen-side.js";
 
 export class DeviceThread implements ActorWork {
+  /** What guests do with their CD drives' trays. */
+  readonly trays: TrayReports;
   readonly #thread: MachineThread;
   readonly #loop: ActorLoop;
   readonly #streams = new Map<StreamName, Stream>();
   readonly #xen: XenSide | undefined;
-  readonly #xenLog: XenConsoleLog;
+  /** By disk. */
+  readonly #disks: readonly DiskLink[];
+  /** By network card. */
+  readonly #nets: readonly IoLink[];
+  /** What goes to the log besides. */
+  readonly #texts: readonly GuestTextLog[];
   /** Of the sockets that hold the machine's start until somebody connects. */
   readonly #awaited: Promise<void>[] = [];
 
   constructor(thread: MachineThread, init: DeviceWorkerInit) {
     this.#thread = thread;
     this.#loop = new ActorLoop(thread, BackendOwner.device);
-    this.#xenLog = new XenConsoleLog(thread.log);
-    this.#addStreams();
-    this.#xen = thread.xen === undefined ? undefined : new XenSide(thread, thread.xen, init);
+    this.#texts = this.#addStreams();
+    this.#disks = init.disks.map(({ control }, index) => new DiskLink(index, control, thread.doorbells));
+    this.trays = new TrayReports({
+      drives: thread.board.ide.drives.flatMap(({ cdrom, index }) => (cdrom === undefined ? [] : [index])),
+      takeMove: (index) => thread.board.ide.takeTrayMove(index),
+      tell: (disk, open) => {
+        thread.post({ kind: "tray", disk, open });
+      },
+    });
+    this.#nets = init.nets.map(
+      (control, index) => new IoLink(control, thread.doorbells[netOwner(init.disks.length, index)]),
+    );
+    this.#xen = thread.xen === undefined ? undefined : new XenSide(thread, thread.xen, { init, links: this.#disks });
   }
 
   /** Opens the host's ends of the streams. */
@@ -81,13 +88,22 @@ export class DeviceThread implements ActorWork {
   }
 
   /** Gives the guest's rings and pages back, for a reset. */
-  async release(): Promise<void> {
-    await this.#xen?.release();
+  async release(reset: "full" | "soft"): Promise<void> {
+    await Promise.all([this.#xen?.release(reset), ...this.#emulated().map((actor) => actor.quiesce())]);
+  }
+
+  askShutdown(request: ShutdownRequest): boolean {
+    return this.#xen?.askShutdown(request) ?? false;
+  }
+
+  setMemoryTarget(kib: number): void {
+    this.#xen?.setMemoryTarget(kib);
   }
 
   /** Switches on what lives in this thread: xenstore and the PV devices. After the platform's reset, vCPU 0's part. */
   powerOn(): void {
     this.#xen?.powerOn();
+    for (const actor of this.#emulated()) actor.resume();
     this.#thread.lifecycle.devicesReady = true;
     this.#loop.again();
   }
@@ -101,16 +117,31 @@ export class DeviceThread implements ActorWork {
   }
 
   async pause(): Promise<void> {
-    await this.#xen?.quiesceDisks();
+    await Promise.all([...this.#disks, ...this.#nets].map((actor) => actor.quiesce()));
   }
 
   resume(): void {
-    this.#xen?.resumeDisks();
+    for (const actor of [...this.#disks, ...this.#nets]) actor.resume();
+    // The guest's calendar went on meanwhile: an alarm may be due, or due sooner than its deadline says.
+    this.#thread.board.rtc.expire(this.#thread.clock.nowNs());
     this.#loop.again();
+  }
+
+  async changeMedium(index: number, disk: OpenDisk, force: boolean): Promise<boolean> {
+    return (await this.#disks[index]?.changeMedium(disk, force)) ?? false;
+  }
+
+  /** Before the disk actors start: theirs will have the file from then on. */
+  presetMedium(index: number, disk: OpenDisk): void {
+    this.#thread.board.ide.changeMedium(index, disk.bytes, { force: true, swap: () => undefined });
   }
 
   pressPowerButton(): void {
     this.#thread.board.acpiPm.pressPowerButton();
+  }
+
+  sendBreak(name: StreamName): void {
+    this.#thread.board.serials[(SERIAL_STREAMS as readonly StreamName[]).indexOf(name)]?.uart.sendBreak();
   }
 
   drained(): boolean {
@@ -119,8 +150,10 @@ export class DeviceThread implements ActorWork {
     lifecycle.outputWaits = false;
     for (const stream of this.#streams.values()) stream.pump();
     const idle = [...this.#streams.values()].every((stream) => stream.idle);
-    if (!idle) lifecycle.outputWaits = true;
-    return idle;
+    // A last line goes to the log without its newline; whoever asks comes again, and the log is there by then.
+    const done = idle && !this.#texts.map((text) => text.finish()).includes(true);
+    if (!done) lifecycle.outputWaits = true;
+    return done;
   }
 
   stop(): void {
@@ -128,7 +161,7 @@ export class DeviceThread implements ActorWork {
       stream.pump();
       stream.close();
     }
-    this.#xen?.stopDisks();
+    for (const actor of [...this.#disks, ...this.#nets]) actor.stop();
     this.#loop.stop();
   }
 
@@ -137,16 +170,21 @@ export class DeviceThread implements ActorWork {
       await this.#loop.run(this);
     } catch (error) {
       for (const stream of this.#streams.values()) stream.close();
+      // Nobody else tells them.
+      for (const actor of [...this.#disks, ...this.#nets]) actor.stop();
       throw error;
     }
   }
 
   rung(): void {
     for (const stream of this.#streams.values()) stream.pump();
+    this.#pollActors();
+    this.trays.poll();
     this.#xen?.poll();
   }
 
   guestKicked(): void {
+    this.#pollActors();
     if (this.#xen?.poll() === true) this.#loop.again();
     for (const stream of this.#streams.values()) stream.pump();
   }
@@ -161,6 +199,21 @@ export class DeviceThread implements ActorWork {
     return deadlines.sleepUntil();
   }
 
+  #pollActors(): void {
+    for (const net of this.#nets) net.poll(() => undefined);
+    for (const disk of this.#disks) {
+      disk.poll((event) => {
+        this.#xen?.diskEvent(disk.index, event);
+      });
+    }
+  }
+
+  /** Those that a guest reaches by registers: nothing to connect, and so nothing to disconnect. */
+  #emulated(): readonly Pick<IoLink, "quiesce" | "resume">[] {
+    const disks = this.#disks.filter(({ index }) => this.#thread.config.disks[index]?.attach.kind !== "xen");
+    return [...disks, ...this.#nets];
+  }
+
   #expire(index: number): void {
     const { board, clock, config, kicks, xen } = this.#thread;
     if (index < BOARD_DEADLINES) board.expire(index, clock.nowNs());
@@ -169,8 +222,9 @@ export class DeviceThread implements ActorWork {
     } else kicks.request(index - BOARD_DEADLINES - config.vcpus.count, VcpuRequest.upcall);
   }
 
-  #addStreams(): void {
-    const { board, debugcon, pvConsole, xenConsole } = this.#thread;
+  /** Makes the streams, and the logs of those whose lines go there. */
+  #addStreams(): readonly GuestTextLog[] {
+    const { board, log, pvConsole, xenConsole } = this.#thread;
     board.serials.forEach((serial, i) => {
       const name = SERIAL_STREAMS[i];
       if (serial === undefined || name === undefined) return;
@@ -191,14 +245,23 @@ export class DeviceThread implements ActorWork {
       this.#xen?.console.pump();
     };
     this.#add({ name: "xen-console", ...pvConsole, drained: pumpConsole, arrived: pumpConsole });
-    const quiet = { input: undefined, drained: () => undefined, arrived: () => undefined };
-    this.#add({ name: "xen-log", output: xenConsole, ...quiet });
-    this.#add({ name: "debugcon", output: debugcon, ...quiet });
+    const debugcon = board.debugPort?.output;
+    const logged: readonly { readonly name: StreamName; readonly source: string; readonly output: ByteRing }[] = [
+      { name: "xen-log", source: "xen console", output: xenConsole },
+      ...(debugcon === undefined ? [] : [{ name: "debugcon" as const, source: "debugcon", output: debugcon }]),
+    ];
+    return logged.map(({ name, source, output }) => {
+      const text = new GuestTextLog(log, source);
+      const seen = (bytes: Uint8Array): void => {
+        text.write(bytes);
+      };
+      this.#add({ name, output, input: undefined, drained: () => undefined, arrived: () => undefined, seen });
+      return text;
+    });
   }
 
   #add(parts: ConstructorParameters<typeof Stream>[0]): void {
     const post = (stream: StreamName, bytes: Uint8Array): void => {
-      if (stream === "xen-log") this.#xenLog.write(bytes);
       this.#thread.post({ kind: "output", stream, bytes });
     };
     this.#streams.set(parts.name, new Stream(parts, post));
@@ -206,105 +269,3 @@ export class DeviceThread implements ActorWork {
 }
 
 const SERIAL_STREAMS = ["serial0", "serial1", "serial2", "serial3"] as const;
-
-/** The Xen half of the device actor. */
-class XenSide {
-  readonly console: ConsoleRing;
-  readonly #thread: MachineThread;
-  readonly #parts: XenParts;
-  readonly #store = new XenStore(storeTrace());
-  readonly #ring: GuestStoreRing;
-  readonly #consolePage: MemoryRegion;
-  readonly #disks: readonly DiskControl[];
-  readonly #ports: readonly MessagePort[];
-
-  constructor(thread: MachineThread, parts: XenParts, init: DeviceWorkerInit) {
-    this.#thread = thread;
-    this.#parts = parts;
-    const { domain } = parts;
-    const page = specialPage(thread, gfnToGpa(XENSTORE_GFN));
-    this.#consolePage = specialPage(thread, gfnToGpa(CONSOLE_GFN));
-    const at = gfnToGpa(XENSTORE_GFN) - XEN_SPECIAL_BASE;
-    this.#ring = new GuestStoreRing(page.bytes.subarray(at, at + PAGE_SIZE), this.#store, thread.config.xenDomid, {
-      log: thread.log,
-      notify: () => {
-        thread.notifyGuest(domain.storePort);
-      },
-    });
-    this.console = new ConsoleRing({
-      ...thread.pvConsole,
-      notify: () => {
-        thread.notifyGuest(domain.consolePort);
-      },
-      log: thread.log,
-    });
-    const client = this.#store.client();
-    this.#ports = init.disks.map(({ control }) => control);
-    this.#disks = init.disks.map(
-      ({ control, disk }, index) => new DiskControl({ thread, domain, store: client, control, disk, index }),
-    );
-  }
-
-  powerOn(): void {
-    const { config } = this.#thread;
-    const { domain } = this.#parts;
-    this.#store.reset();
-    this.#ring.reset();
-    this.console.detach();
-    this.#consolePage.bytes.fill(0, 0, PAGE_SIZE);
-    this.console.attach(this.#consolePage, gfnToGpa(CONSOLE_GFN) - XEN_SPECIAL_BASE);
-    writeDomainNodes(this.#store.client(), {
-      domid: config.xenDomid,
-      name: config.name,
-      uuid: config.uuid,
-      vcpus: config.vcpus.maxCpus,
-      onlineVcpus: config.vcpus.count,
-      memoryKiB: config.memoryBytes / KIB,
-      videoRamKiB: 0,
-      store: { frame: XENSTORE_GFN, port: domain.storePort },
-      console: { frame: CONSOLE_GFN, port: domain.consolePort, limit: CONSOLE_LIMIT, output: config.xenConsole.kind },
-      features: ["poweroff", "reboot"],
-    });
-    this.#store.introduce(config.xenDomid);
-    for (const disk of this.#disks) disk.start();
-    this.#store.dispatch();
-  }
-
-  /** Serves what the guest and the disk actors have for us; true when there is more. */
-  poll(): boolean {
-    this.#ports.forEach((port, i) => {
-      for (let message = receiveMessageOnPort(port); message !== undefined; message = receiveMessageOnPort(port)) {
-        this.#disks[i]?.handle(message.message as DiskEvent);
-      }
-    });
-    this.console.pump();
-    const more = this.#ring.process();
-    this.#store.dispatch();
-    return more;
-  }
-
-  /** Gives the guest's rings back: after it the guest's memory is nobody's. */
-  async release(): Promise<void> {
-    await Promise.all(this.#disks.map((disk) => disk.release()));
-    // What lies under the guest's overlay pages comes back now, before the next kernel is put there.
-    this.#parts.domain.reset();
-  }
-
-  async quiesceDisks(): Promise<void> {
-    await Promise.all(this.#disks.map((disk) => disk.quiesce()));
-  }
-
-  resumeDisks(): void {
-    for (const disk of this.#disks) disk.resume();
-  }
-
-  stopDisks(): void {
-    for (const disk of this.#disks) disk.stop();
-  }
-}
-
-function specialPage(thread: MachineThread, at: number): MemoryRegion {
-  const region = thread.memory.region(at, PAGE_SIZE);
-  if (region === undefined) throw new VmmError("STATE", "Xen's special pages are not part of the guest's memory");
-  return region;
-}

@@ -1,11 +1,11 @@
 /** A PV disk's control side in the device actor: ties the xenbus device to its disk actor by messages. */
-import type { MessagePort } from "node:worker_threads";
 import { unreachable } from "../shared/errors.js";
 import { XenDisk } from "../devices/xen-disk/xen-disk.js";
 import { BackendOwner } from "../xen/host.js";
 import type { XenDomain } from "../xen/xen-domain.js";
 import type { StoreClient } from "../xen/xenstore/client.js";
-import type { DiskEvent, DiskRequest } from "./disk-protocol.js";
+import type { DiskLink } from "./disk-link.js";
+import type { XenDiskEvent } from "./disk-protocol.js";
 import type { OpenDisk } from "./host/open-file.js";
 import type { MachineThread } from "./thread.js";
 
@@ -17,20 +17,19 @@ export interface DiskControlParts {
   readonly thread: MachineThread;
   readonly domain: XenDomain;
   readonly store: StoreClient;
-  readonly control: MessagePort;
+  readonly link: DiskLink;
   readonly disk: OpenDisk;
-  readonly index: number;
 }
 
 export class DiskControl {
   readonly #parts: DiskControlParts;
   readonly #xenDisk: XenDisk;
-  #quiesced: (() => void)[] = [];
 
   constructor(parts: DiskControlParts) {
-    const { thread, domain, store, disk, index } = parts;
+    const { thread, domain, store, disk, link } = parts;
+    const { index } = link;
     const config = thread.config.disks[index];
-    if (config === undefined) throw new RangeError(`There is no disk ${index}`);
+    if (config?.attach.kind !== "xen") throw new RangeError(`There is no Xen disk ${index}`);
     this.#parts = parts;
     this.#xenDisk = new XenDisk(
       {
@@ -39,10 +38,10 @@ export class DiskControl {
         ports: domain.events,
         plane: {
           connect: (connection) => {
-            this.#tell({ kind: "connect", connection });
+            link.tell({ kind: "connect", connection });
           },
           disconnect: () => {
-            this.#tell({ kind: "disconnect" });
+            link.tell({ kind: "disconnect" });
           },
         },
         longMode: () => domain.domain.longMode,
@@ -74,45 +73,18 @@ export class DiskControl {
     });
   }
 
-  /** Finishes what is under way and takes nothing new, from a front end that connects meanwhile neither. */
-  async quiesce(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      this.#quiesced.push(resolve);
-      this.#tell({ kind: "quiesce" });
-    });
-  }
-
-  resume(): void {
-    this.#tell({ kind: "resume" });
-  }
-
-  stop(): void {
-    this.#tell({ kind: "stop" });
-  }
-
   /** A message of the disk actor's. */
-  handle(event: DiskEvent): void {
+  handle(event: XenDiskEvent): void {
     switch (event.kind) {
       case "stopped":
-        this.#parts.thread.log.warn("PV disk stopped", { disk: this.#parts.index, reason: event.reason });
+        this.#parts.thread.log.warn("PV disk stopped", { disk: this.#parts.link.index, reason: event.reason });
         this.#xenDisk.stopped(event.reason);
         break;
       case "disconnected":
         this.#xenDisk.disconnected();
         break;
-      case "quiesced": {
-        const waiting = this.#quiesced;
-        this.#quiesced = [];
-        for (const done of waiting) done();
-        break;
-      }
       default:
         unreachable(event);
     }
-  }
-
-  #tell(request: DiskRequest): void {
-    this.#parts.control.postMessage(request);
-    this.#parts.thread.doorbells[BackendOwner.disk0 + this.#parts.index]?.ring();
   }
 }

@@ -1,16 +1,16 @@
-/** A worker as a PV disk's I/O actor: waits in one blocking call and moves data between the image and guest memory. */
+/** A worker as a disk's I/O actor: waits in one blocking call and moves data between the image and guest memory. */
 import { receiveMessageOnPort } from "node:worker_threads";
 import { unreachable } from "../shared/errors.js";
-import { BlkifPlane } from "../devices/xen-disk/blkif-plane.js";
 import { BackendOwner } from "../xen/host.js";
 import { ActorLoop } from "./actor-loop.js";
+import { makePlane } from "./disk-planes.js";
 import type { DiskEvent, DiskRequest } from "./disk-protocol.js";
-import { RawDisk } from "./host/raw-disk.js";
 import { ThreadSlot } from "./machine-memory.js";
 import type { DiskWorkerInit } from "./protocol.js";
 import { MachineThread } from "./thread.js";
+import { awaitInit } from "./worker-entry.js";
 
-export function startDisk(init: DiskWorkerInit): void {
+function startDisk(init: DiskWorkerInit): void {
   const { index, control } = init;
   const thread = new MachineThread(init, `disk${index}`, ThreadSlot.disk(index));
   const loop = new ActorLoop(thread, BackendOwner.disk0 + index);
@@ -18,14 +18,17 @@ export function startDisk(init: DiskWorkerInit): void {
     control.postMessage(event);
     thread.doorbells[BackendOwner.device]?.ring();
   };
-  const plane = makePlane(thread, init, tell, loop);
+  const again = (): void => {
+    loop.again();
+  };
+  const plane = makePlane(thread, init, { tell, again });
   const handle = (request: DiskRequest): void => {
     switch (request.kind) {
       case "connect":
-        plane.connect(request.connection);
+        plane.connections?.connect(request.connection);
         break;
       case "disconnect":
-        plane.disconnect();
+        plane.connections?.disconnect();
         break;
       case "quiesce":
         plane.quiesce(() => {
@@ -34,6 +37,9 @@ export function startDisk(init: DiskWorkerInit): void {
         break;
       case "resume":
         plane.resume();
+        break;
+      case "medium":
+        tell({ kind: "medium", changed: plane.changeMedium?.(request.disk, request.force) ?? false });
         break;
       case "stop":
         loop.stop();
@@ -58,39 +64,8 @@ export function startDisk(init: DiskWorkerInit): void {
   });
 }
 
-function makePlane(
-  thread: MachineThread,
-  { index, disk }: DiskWorkerInit,
-  tell: (event: DiskEvent) => void,
-  loop: ActorLoop,
-): BlkifPlane {
-  const config = thread.config.disks[index];
-  if (config === undefined || thread.xen === undefined) throw new RangeError(`There is no disk ${index}`);
-  const { domain } = thread.xen;
-  const { control, ram } = thread.parts.memory;
-  const addresses = new Map([control, ...ram.map(({ memory }) => memory)].map(({ buffer, hva }) => [buffer, hva]));
-  const storage = new RawDisk(
-    { libc: thread.libc, scratch: thread.scratch, addressOf: (buffer) => addresses.get(buffer) ?? 0 },
-    disk,
-    { readOnly: config.readOnly, discards: config.discard === "unmap", unsafe: config.cache === "unsafe" },
-  );
-  return new BlkifPlane({
-    grants: domain.grants,
-    memory: thread.memory,
-    storage,
-    events: {
-      stopped: (reason) => {
-        tell({ kind: "stopped", reason });
-      },
-      disconnected: () => {
-        tell({ kind: "disconnected" });
-      },
-    },
-    notify: (port) => {
-      thread.notifyGuest(port);
-    },
-    again: () => {
-      loop.again();
-    },
-  });
-}
+awaitInit((init: DiskWorkerInit, port) => {
+  startDisk(init);
+  // It has no calls to answer: what it is told comes by its own channel.
+  port.close();
+});

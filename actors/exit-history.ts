@@ -15,6 +15,7 @@ const KINDS = [
   "hlt",
   "interrupt-window",
   "interrupted",
+  "woken",
   "shutdown",
 ] as const satisfies readonly VmExit["kind"][];
 const INDEX = Object.fromEntries(KINDS.map((kind, index) => [kind, index])) as Record<VmExit["kind"], number>;

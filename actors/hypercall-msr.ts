@@ -1,2 +1,22 @@
-/** The MSR that takes the address of the hypercall page, as our CPUID leaf says: where Xen itself has it. */
-export const HYPERCALL_MSR = 0x4000_0000;
+/** MSRs by which a guest places its hypercall page. [CPUID] xen.git xen/include/public/arch-x86/cpuid.h, leaf +2 */
+import type { ResolvedConfig } from "../shared/config.js";
+import { showsHyperv } from "./hyperv-cpuid.js";
+
+/** Hyper-V has the first MSRs of the hypervisor's range for itself. */
+const ALONE = 0x4000_0000;
+const BESIDE_HYPERV = 0x4000_0200;
+
+export function hypercallMsr(config: Pick<ResolvedConfig, "cpu">): number {
+  return showsHyperv(config) ? BESIDE_HYPERV : ALONE;
+}
+
+/** Where Xen's CPUID leaves begin. */
+const LEAVES_ALONE = 0x4000_0000;
+const LEAVES_BESIDE_HYPERV = 0x4000_0100;
+
+export function xenCpuidBase(config: Pick<ResolvedConfig, "cpu">): number {
+  return showsHyperv(config) ? LEAVES_BESIDE_HYPERV : LEAVES_ALONE;
+}
+
+/** A kernel that writes it runs at its own addresses: the moment to look at its hypercall functions. */
+export const MSR_EFER = 0xc000_0080;

@@ -1,34 +1,40 @@
 /** Kernels and initrds as the boot loaders read them: regular files, opened once and closed together. */
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { constants, fstatSync, openSync, readSync } from "node:fs";
 import { VmmError } from "../shared/errors.js";
 import type { ImageFiles, ImageSource } from "../devices/boot/image.js";
-import { reasonOf } from "./host/open-file.js";
+import { Holdings } from "./host/holdings.js";
+import { blameOf, reasonOf } from "./host/open-file.js";
 
 export class HostImages implements ImageFiles, Disposable {
-  readonly #fds: number[] = [];
+  readonly #opened = new Holdings();
 
+  /** @throws VmmError CONFIG or HOST_SYSCALL with one line that names the file; so does what it returns */
   open(path: string): ImageSource {
-    const fd = openImage(path);
-    this.#fds.push(fd);
-    const stats = fstatSync(fd);
+    const fd = this.#opened.keep(named(path, () => openImage(path)));
+    const stats = named(path, () => fstatSync(fd));
     if (!stats.isFile()) throw new VmmError("CONFIG", `Cannot load ${path}: it is not a regular file`, { path });
     return {
       name: path,
       size: stats.size,
-      read: (offset, target) => readSync(fd, target, 0, target.length, offset),
+      read: (offset, target) => named(path, () => readSync(fd, target, 0, target.length, offset)),
     };
   }
 
   [Symbol.dispose](): void {
-    for (const fd of this.#fds.splice(0)) closeSync(fd);
+    this.#opened.release();
   }
 }
 
+/** Non-blocking, so that a FIFO without a writer is refused by its kind instead of waited for. */
 function openImage(path: string): number {
+  return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+}
+
+/** What `work` gives; when it fails, the error names the file. */
+function named<T>(path: string, work: () => T): T {
   try {
-    // Non-blocking, so that a FIFO without a writer is refused below instead of waited for.
-    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    return work();
   } catch (cause) {
-    throw new VmmError("CONFIG", `Cannot load ${path}: ${reasonOf(cause)}`, { path }, { cause });
+    throw new VmmError(blameOf(cause), `Cannot load ${path}: ${reasonOf(cause)}`, { path }, { cause });
   }
 }

@@ -17,6 +17,7 @@ const REASONS = [
   "debug-exit",
   "failed",
   "watchdog",
+  "triple-fault",
 ] as const;
 export type EndReason = (typeof REASONS)[number];
 

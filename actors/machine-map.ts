@@ -2,7 +2,8 @@
  * The machine map: which part answers at which fixed I/O port. The first file to open.
  *
  * Devices declare their ranges themselves; the board checks that they are where this table says. PCI functions add ports
- * of their own by BARs (the Xen platform device, the power management block at 0xb000). Memory is in shared/layout.ts.
+ * of their own by BARs (the Xen platform device, the power management block at 0xb000). A Xen guest has Xen's debug port
+ * at 0xe9, unless somebody puts another device there. Memory is in shared/layout.ts.
  */
 import { port } from "../shared/brand.js";
 import type { Port } from "../shared/brand.js";
@@ -34,6 +35,7 @@ export const LEGACY_PORTS = [
   { base: port(0x03f8), length: 8, owner: "com1", note: "first serial port" },
   { base: port(0x04d0), length: 2, owner: "i8259", note: "edge or level of each ISA interrupt" },
   { base: port(0x0510), length: 2, owner: "fw-cfg", note: "firmware configuration" },
+  { base: port(0x0514), length: 8, owner: "fw-cfg", note: "firmware configuration by DMA: address of the request" },
   { base: port(0x0cf8), length: 1, owner: "pci-host-bridge", note: "PCI configuration address" },
   { base: port(0x0cf9), length: 1, owner: "reset-control", note: "reset of the board" },
   { base: port(0x0cfc), length: 4, owner: "pci-host-bridge", note: "PCI configuration data" },

@@ -6,6 +6,7 @@
 import { gfnToGpa, gpa, PAGE_SIZE } from "../shared/brand.js";
 import type { Gfn, Gpa } from "../shared/brand.js";
 import { HIGH_RAM_START, splitRam, XEN_SPECIAL_PAGES } from "../shared/layout.js";
+import { SHARED_INFO_PAGE } from "../xen/domain-config.js";
 import { adviseHugePages, allocate } from "./host/host-memory.js";
 import type { HostMemory } from "./host/host-memory.js";
 import type { Libc } from "./host/libc.js";
@@ -24,6 +25,13 @@ export interface RamBlock {
   readonly memory: HostMemory;
 }
 
+/** Firmware, which ends at 4 GiB, and whose end shows below 1 MiB, too. Nobody writes to it. */
+export interface Rom {
+  readonly memory: HostMemory;
+  /** In bytes, a multiple of 64 KiB. */
+  readonly size: number;
+}
+
 /** Offsets into the control block, in bytes. */
 export interface ControlLayout {
   readonly arena: number;
@@ -38,6 +46,8 @@ export interface ControlLayout {
   readonly savedRam: number;
   /** Xen's special pages: console and xenstore rings. */
   readonly special: number;
+  /** The page of the reset vector, where there is no firmware. */
+  readonly resetPage: number;
   readonly total: number;
 }
 
@@ -45,6 +55,8 @@ export interface MachineMemory {
   readonly control: HostMemory;
   readonly layout: ControlLayout;
   readonly ram: readonly RamBlock[];
+  /** The firmware's; undefined when a kernel is booted directly. */
+  readonly rom: Rom | undefined;
   /** memfd behind the overlay pages; -1 without Xen. */
   readonly overlayFd: number;
 }
@@ -52,6 +64,7 @@ export interface MachineMemory {
 export interface ControlNeeds {
   readonly vcpus: number;
   readonly disks: number;
+  readonly nets: number;
   readonly runBytes: number;
   readonly xenBytes: number;
   readonly overlayPages: number;
@@ -72,12 +85,25 @@ export function controlLayout(needs: ControlNeeds): ControlLayout {
   const overlays = take(needs.overlayPages * PAGE_SIZE);
   const savedRam = take(needs.overlayPages * PAGE_SIZE);
   const special = take(XEN_SPECIAL_PAGES * PAGE_SIZE);
+  const resetPage = take(PAGE_SIZE);
   const { overlayPages } = needs;
-  return { arena, arenaBytes, scratch, runs, runBytes, overlays, overlayPages, savedRam, special, total: next };
+  return {
+    arena,
+    arenaBytes,
+    scratch,
+    runs,
+    runBytes,
+    overlays,
+    overlayPages,
+    savedRam,
+    special,
+    resetPage,
+    total: next,
+  };
 }
 
 function threadCount(needs: ControlNeeds): number {
-  return 2 + needs.disks + needs.vcpus;
+  return 2 + needs.disks + needs.nets + needs.vcpus;
 }
 
 /** Which piece of scratch memory a thread has. */
@@ -85,11 +111,18 @@ export const ThreadSlot = {
   machine: 0,
   device: 1,
   disk: (index: number): number => 2 + index,
-  vcpu: (index: number, disks: number): number => 2 + disks + index,
+  net: (index: number, disks: number): number => 2 + disks + index,
+  /** `ioActors` is the number of disks and network cards. */
+  vcpu: (index: number, ioActors: number): number => 2 + ioActors + index,
 } as const;
 
 export function scratchOf(memory: MachineMemory, slot: number): Scratch {
   return new Scratch(memory.control, memory.layout.scratch + slot * SCRATCH_BYTES, SCRATCH_BYTES);
+}
+
+/** The host address of every buffer that holds guest memory. */
+export function hostAddresses({ control, ram }: MachineMemory): ReadonlyMap<SharedArrayBuffer, number> {
+  return new Map([control, ...ram.map(({ memory }) => memory)].map(({ buffer, hva }) => [buffer, hva]));
 }
 
 /** Guest RAM in blocks of at most 4 GiB, below the hole and from 4 GiB. */
@@ -122,4 +155,9 @@ export interface RamPlace {
   readonly block: RamBlock;
   /** Into the block's memory, in bytes. */
   readonly offset: number;
+}
+
+/** Our own address of the page that the guest knows as shared_info. */
+export function sharedInfoHva({ control, layout }: MachineMemory): number {
+  return control.hva + layout.overlays + SHARED_INFO_PAGE * PAGE_SIZE;
 }

@@ -3,70 +3,49 @@
  * embedding program's thread and never blocks it.
  *
  *   create -> stopped;  start -> running;  pause -> paused;  resume -> running;  the guest's end, stop or a failure -> ended
+ *   a Xen guest suspends itself -> suspended;  resume -> running
  */
 import { MessageChannel } from "node:worker_threads";
-import { releaseProxy, wrap } from "comlink";
-import type { Remote } from "comlink";
-import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
-import { resolveConfig } from "../shared/config.js";
-import type { ChardevConfig, MachineConfig, ResolvedConfig } from "../shared/config.js";
+import { releaseProxy } from "comlink";
+import { chardevsOf, resolveConfig } from "../shared/config.js";
+import type { MachineConfig, ResolvedConfig } from "../shared/config.js";
 import { fromRecord, VmmError } from "../shared/errors.js";
 import type { BootRegisters } from "../devices/boot/registers.js";
+import type { PciFunctionReport } from "../devices/pci/inventory.js";
+import { logTo } from "../shared/log.js";
 import { VcpuRequest } from "../xen/host.js";
 import { carryErrors } from "./comlink-errors.js";
-import { guestCpuid } from "./cpuid.js";
 import type { MemoryDumper } from "./dump/memory-dumper.js";
+import { GuestClock } from "./guest-clock.js";
 import { loadGuest } from "./guest-loader.js";
 import { openLibc } from "./host/libc.js";
-import type { OpenDisk } from "./host/open-file.js";
 import { HostResources } from "./host-resources.js";
-import { HYPERCALL_MSR } from "./hypercall-msr.js";
-import type { EndReason } from "./lifecycle.js";
+import { IoActors } from "./io-actors.js";
 import { openLog } from "./log.js";
 import type { LogSink } from "./log.js";
 import { MachineControl } from "./machine-control.js";
+import { machineMedia } from "./machine-media.js";
+import type { CdDriveStatus, ChangeMediumOptions, Media, TrayListener } from "./media.js";
+import { judge } from "./machine-end.js";
+import type { MachineEnd, MachineStatus } from "./machine-end.js";
+import type { MachineOptions } from "./machine-options.js";
+import { networkStatus } from "./network-status.js";
+import type { NetworkStatus } from "./network-status.js";
 import { OutputStreams } from "./output-streams.js";
 import type { StreamListener } from "./output-streams.js";
-import type { ActorEvent, ActorStart, DeviceApi, VcpuApi, VcpuOutcome } from "./protocol.js";
-import { ringingEndpoint } from "./ringing-endpoint.js";
+import type { ActorEvent, VcpuOutcome } from "./protocol.js";
+import { giveInput } from "./stream-input.js";
 import type { StreamName } from "./streams.js";
-import { unlessDead, within } from "./waiting.js";
-import { startWorker } from "./workers.js";
-import type { ActorHandle } from "./workers.js";
-
-/** Why a machine came to its end. */
-export type MachineEnd =
-  | { readonly kind: "poweroff" }
-  /** The guest asked for a reset and the machine was told not to do it. */
-  | { readonly kind: "reset-requested" }
-  /** The guest wrote to the debug exit port; `code` is what QEMU would exit with. */
-  | { readonly kind: "debug-exit"; readonly code: number }
-  /** `report` is text of several lines for a person. */
-  | { readonly kind: "crash"; readonly report: string }
-  /** Somebody called `stop()`. */
-  | { readonly kind: "stopped" }
-  | { readonly kind: "failed"; readonly error: Error };
-
-export type MachineStatus = "stopped" | "running" | "paused" | "ended";
-
-export interface MachineOptions {
-  /** Where log records go; standard error, as the configuration says, when absent. */
-  readonly log?: LogSink;
-}
-
-interface VcpuHandle extends ActorHandle {
-  readonly api: Remote<VcpuApi>;
-}
-
-interface DeviceHandle extends ActorHandle {
-  readonly api: Remote<DeviceApi>;
-}
+import { TripleFaults } from "./triple-faults.js";
+import { startVcpus, vcpuCpuids } from "./vcpu-actors.js";
+import type { StartedVcpus, VcpuHandle } from "./vcpu-actors.js";
+import { endWorkers, unlessDead, within } from "./waiting.js";
+import { SuspendAnswer, XenControl } from "./xen-control.js";
 
 /** How long the actors get to end by themselves before their threads are ended. */
 const GRACE_MS = 2000;
 /** How long the listeners get to take the guest's last words. */
 const DRAIN_MS = 5000;
-const INPUT_RETRY_MS = 5;
 
 carryErrors();
 
@@ -79,12 +58,14 @@ export class Machine implements AsyncDisposable {
   readonly #control: MachineControl;
   readonly #streams: OutputStreams;
   readonly #log: LogSink;
-  readonly #vcpus: readonly VcpuHandle[];
+  readonly #lastOfProcess: boolean;
+  readonly #startedVcpus: StartedVcpus;
+  readonly #io: IoActors;
+  readonly #media: Media;
+  readonly #clock: GuestClock;
+  readonly #tripleFaults: TripleFaults;
+  readonly #xenControl: XenControl;
   #dumper: MemoryDumper | undefined;
-  /** Between the device actor and each disk actor. */
-  readonly #diskChannels: readonly MessageChannel[];
-  #deviceHandle: DeviceHandle | undefined;
-  #disks: readonly ActorHandle[] = [];
   #registers: BootRegisters | undefined;
   #places: Readonly<Record<string, string>> = {};
   #status: MachineStatus = "stopped";
@@ -98,24 +79,42 @@ export class Machine implements AsyncDisposable {
   private constructor(config: ResolvedConfig, options: MachineOptions) {
     this.config = config;
     this.#log = options.log ?? openLog(config.log);
+    this.#lastOfProcess = options.lastOfProcess ?? false;
+    this.#tripleFaults = new TripleFaults(this.#log);
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
     const libc = openLibc();
     this.#host = HostResources.acquire(libc, config);
-    const { parts, scratch, vcpuFds } = this.#host;
-    const cpuids = this.#orRelease(() => vcpuFds.map((_, index) => this.#cpuid(index)));
-    this.#control = new MachineControl(parts, libc, scratch);
-    this.#control.clock.reset();
-    this.#vcpus = vcpuFds.map((vcpuFd, index) => {
-      const port = this.#openEvents();
-      const init = { parts, index, events: port, vcpuFd, cpuid: cpuids[index] ?? [] };
-      const handle = startWorker(`vcpu${index}`, { kind: "vcpu", init }, [port]);
-      return { ...handle, api: wrap<VcpuApi>(nodeEndpoint(handle.worker)) };
+    const cpuids = this.#cpuids();
+    this.#control = new MachineControl(this.#host.parts, libc, this.#host.scratch);
+    const { clock, doorbells } = this.#control;
+    clock.reset();
+    this.#clock = new GuestClock({ clock, vm: this.#host.vm, bell: doorbells[0] });
+    this.#startedVcpus = startVcpus(this.#host, cpuids, () => this.#openEvents());
+    this.#xenControl = new XenControl({
+      log: logTo("machine", this.#log),
+      lifecycle: this.#control.lifecycle,
+      ended: this.ended,
+      devices: () => this.#devices.api,
+      vcpus: () => this.#vcpus.map(({ api }) => api),
     });
-    this.#diskChannels = this.#host.disks.map(() => new MessageChannel());
+    this.#io = new IoActors({
+      resources: this.#host,
+      bell: this.#control.doorbells[0],
+      openEvents: () => this.#openEvents(),
+      started: (actor) => {
+        this.#orFail(actor.died);
+      },
+    });
+    this.#media = machineMedia({
+      resources: this.#host,
+      devices: () => this.#devices,
+      started: () => this.#status !== "stopped",
+      ended: this.ended,
+    });
     this.#streams = new OutputStreams((stream, count) => {
-      void this.#devices.api.acknowledge(stream, count);
+      this.#orFail(this.#devices.api.acknowledge(stream, count));
     });
   }
 
@@ -139,6 +138,11 @@ export class Machine implements AsyncDisposable {
     return this.#status;
   }
 
+  /** The guest has powered off, and the machine is kept (no-shutdown) until it is reset or stopped. */
+  get poweredOff(): boolean {
+    return this.#status === "paused" && this.#control.lifecycle.reason === "poweroff";
+  }
+
   /** Where a stream can be found on the host: the path of a pty, for one. */
   get places(): Readonly<Record<string, string>> {
     return this.#places;
@@ -152,7 +156,7 @@ export class Machine implements AsyncDisposable {
   /** Switches the machine on. */
   async start(): Promise<void> {
     this.#expect("stopped", "start");
-    if (this.#chardevs().some((chardev) => chardev.kind === "socket" && chardev.server && chardev.wait)) {
+    if (chardevsOf(this.config).some((chardev) => chardev.kind === "socket" && chardev.server && chardev.wait)) {
       await Promise.race([unlessDead(this.#devices, this.#devices.api.connected()), this.ended]);
       this.#expect("stopped", "start");
     }
@@ -161,7 +165,7 @@ export class Machine implements AsyncDisposable {
     this.#expect("stopped", "start");
     this.#go();
     this.#powerOnDevices();
-    this.#disks = this.#startDisks();
+    this.#io.startOthers();
   }
 
   /** Stops the vCPUs and the guest's clock; resolves when all is at rest. */
@@ -174,8 +178,15 @@ export class Machine implements AsyncDisposable {
     await unlessDead(this.#devices, this.#devices.api.pause());
   }
 
-  async resume(): Promise<void> {
-    this.#expect("paused", "resume");
+  /**
+   * Lets a machine that is paused, or whose guest has suspended itself, go on. A guest that was suspended is told that
+   * nothing has happened, or (`asNewDomain`) that it is in a new domain, where it sets up everything with Xen anew.
+   */
+  async resume({ asNewDomain = false }: { readonly asNewDomain?: boolean } = {}): Promise<void> {
+    if (this.#status === "suspended") {
+      await this.#xenControl.wake(asNewDomain ? SuspendAnswer.restored : SuspendAnswer.cancelled);
+    } else this.#expect("paused", "resume");
+    if (this.poweredOff) throw new VmmError("STATE", "Cannot resume a machine that has powered off: reset it first");
     this.#control.lifecycle.clear();
     await unlessDead(this.#devices, this.#devices.api.resume());
     this.#go();
@@ -183,13 +194,35 @@ export class Machine implements AsyncDisposable {
 
   /** Presses the reset button: the guest starts over, running or paused as before. */
   async reset(): Promise<void> {
-    if (this.#status === "paused") {
+    if (this.#status === "paused" || this.#status === "suspended") {
+      this.#status = "paused";
+      this.#control.lifecycle.clear();
+      this.#clock.letGo();
       await this.#resetGuest();
       return;
     }
     this.#expect("running", "reset");
     this.#control.lifecycle.end("reset", -1);
     this.#control.kicks.requestAll(VcpuRequest.control);
+  }
+
+  /** Asks a Xen guest to suspend itself; resolves when it has. @throws VmmError STATE when its kernel cannot */
+  async suspend(): Promise<void> {
+    this.#expect("running", "suspend the guest of");
+    await this.#xenControl.suspend();
+  }
+
+  /**
+   * Sets the memory that a Xen guest's balloon driver aims at: what it gives up goes back to the host.
+   *
+   * @throws VmmError CONFIG when it is more than the machine has
+   */
+  async setMemoryTarget(bytes: number): Promise<void> {
+    if (!(bytes > 0 && bytes <= this.config.memoryBytes)) {
+      throw new VmmError("CONFIG", `Cannot give the guest ${bytes} bytes: the machine has ${this.config.memoryBytes}`);
+    }
+    if (this.#status !== "paused") this.#expect("running", "set the memory target of");
+    await this.#xenControl.setMemoryTarget(bytes);
   }
 
   /** Ends the machine at once, as pulling the plug does. */
@@ -205,18 +238,51 @@ export class Machine implements AsyncDisposable {
     await unlessDead(this.#devices, this.#devices.api.pressPowerButton());
   }
 
+  /** Holds a serial port's line in the break condition for a moment: Linux takes the next key as a SysRq. */
+  async sendBreak(stream: StreamName): Promise<void> {
+    if (this.#status !== "paused") this.#expect("running", "send a break to");
+    await unlessDead(this.#devices, this.#devices.api.sendBreak(stream));
+  }
+
+  /** What the guest sees on the PCI bus, and where it or its firmware has put it. */
+  async pciFunctions(): Promise<readonly PciFunctionReport[]> {
+    if (this.#status !== "paused") this.#expect("running", "look at the PCI bus of");
+    return unlessDead(this.#devices, this.#devices.api.pciFunctions());
+  }
+
+  /**
+   * Puts the image at `path` into the CD drive that is the disk called `id`, or takes out what is there and leaves the tray
+   * open. The guest is told, and a reset does not bring the disc before back.
+   *
+   * @throws VmmError CONFIG when there is no such drive or the image cannot be used, and the drive stays as it was; STATE
+   *   when the guest has locked the tray: it has been asked to let go then
+   */
+  async changeMedium(id: string, path: string | undefined, options?: ChangeMediumOptions): Promise<void> {
+    if (this.#status === "ended") this.#expect("running", "change a disc of");
+    await this.#media.change(id, path, options);
+  }
+
+  /** The CD drives, and what is in them. */
+  async cdDrives(): Promise<readonly CdDriveStatus[]> {
+    if (this.#status === "ended") this.#expect("running", "look at the CD drives of");
+    return this.#media.drives();
+  }
+
+  /** Calls `listener` when the guest has opened or closed the tray of a CD drive. */
+  onTrayMoved(listener: TrayListener): void {
+    this.#media.listen(listener);
+  }
+
+  /** The network cards as they are now; those of a machine that is off have no link. */
+  async networks(): Promise<readonly NetworkStatus[]> {
+    const on = this.#status === "running" || this.#status === "paused";
+    return networkStatus(this.config, on ? await unlessDead(this.#devices, this.#devices.api.links()) : []);
+  }
+
   /** Gives bytes to the guest; resolves when the device has taken all of them. */
   async writeStream(stream: StreamName, bytes: Uint8Array): Promise<void> {
-    let done = 0;
-    while (done < bytes.length && this.#status !== "ended") {
-      // A machine that ends meanwhile takes nothing more.
-      const taken = await Promise.race([
-        this.#devices.api.input(stream, bytes.subarray(done)),
-        this.ended.then(() => bytes.length),
-      ]);
-      done += taken;
-      if (taken === 0) await new Promise((resolve) => setTimeout(resolve, INPUT_RETRY_MS));
-    }
+    if (this.#status === "ended") return;
+    await giveInput(bytes, { ended: this.ended, input: (part) => this.#devices.api.input(stream, part) });
   }
 
   /**
@@ -250,71 +316,33 @@ export class Machine implements AsyncDisposable {
     await this.#disposed;
   }
 
-  /** What can fail before there are threads to end: the host gets its own back then. */
-  #orRelease<T>(work: () => T): T {
+  /** Can fail before there are threads to end: the host gets its own back then. */
+  #cpuids(): ReturnType<typeof vcpuCpuids> {
     try {
-      return work();
+      return vcpuCpuids(this.#host);
     } catch (error) {
       this.#host.release();
       throw error;
     }
   }
 
-  #cpuid(vcpu: number): ReturnType<typeof guestCpuid> {
-    const { supportedCpuid, parts, tscDeadline, tscKhz } = this.#host;
-    return guestCpuid({
-      config: this.config,
-      supported: supportedCpuid,
-      vcpu,
-      apicId: parts.apicIds[vcpu] ?? 0,
-      tscDeadline,
-      tscKhz,
-      hypercallMsr: HYPERCALL_MSR,
-    });
-  }
-
   async #setUp(): Promise<void> {
-    for (const vcpu of this.#vcpus) this.#watch(vcpu);
+    if (this.#startedVcpus.failure !== undefined) throw this.#startedVcpus.failure;
+    for (const vcpu of this.#vcpus) this.#orFail(vcpu.died);
     this.#registers = loadGuest(this.#host.parts);
+    await this.#host.userNetworks.start(logTo("net", this.#log));
     // Chardevs of the host's can fail to open, and have a place to tell: both before the machine starts.
-    if (this.#chardevs().some(({ kind }) => kind !== "stream" && kind !== "null")) {
+    if (chardevsOf(this.config).some(({ kind }) => kind !== "stream" && kind !== "null")) {
       this.#places = (await unlessDead(this.#devices, this.#devices.api.setUp())).places;
     }
   }
 
-  /** The device actor, started when first wanted: the guest's first instruction does not wait for it. */
-  get #devices(): DeviceHandle {
-    this.#deviceHandle ??= this.#startDevices();
-    return this.#deviceHandle;
+  get #vcpus(): readonly VcpuHandle[] {
+    return this.#startedVcpus.handles;
   }
 
-  #startDevices(): DeviceHandle {
-    const { parts, disks } = this.#host;
-    const port = this.#openEvents();
-    const channels = this.#diskChannels.map(({ port1: control }, index) => ({ control, disk: diskAt(disks, index) }));
-    const start: ActorStart = { kind: "device", init: { parts, index: 0, events: port, disks: channels } };
-    const handle = startWorker("devices", start, [port, ...channels.map(({ control }) => control)]);
-    this.#watch(handle);
-    const bell = this.#control.doorbells[0];
-    if (bell === undefined) throw new RangeError("The device actor has no doorbell");
-    return { ...handle, api: wrap<DeviceApi>(ringingEndpoint(handle.worker, bell)) };
-  }
-
-  /** PV disks are wanted once the guest's driver is up. */
-  #startDisks(): readonly ActorHandle[] {
-    const { parts, disks } = this.#host;
-    return this.#diskChannels.map(({ port2: control }, index) => {
-      const port = this.#openEvents();
-      const init = { parts, index, events: port, control, disk: diskAt(disks, index) };
-      const handle = startWorker(`disk${index}`, { kind: "disk", init }, [port, control]);
-      this.#watch(handle);
-      return handle;
-    });
-  }
-
-  #chardevs(): readonly ChardevConfig[] {
-    const { serials, xenConsole, debugcon } = this.config;
-    return [...serials, xenConsole, debugcon?.chardev].filter((chardev) => chardev !== undefined && chardev !== null);
+  get #devices(): IoActors["devices"] {
+    return this.#io.devices;
   }
 
   /** Power-on state of the platform and the vCPUs. */
@@ -327,12 +355,12 @@ export class Machine implements AsyncDisposable {
 
   /** After the platform's. vCPUs may run meanwhile: their first hypercall waits for it. */
   #powerOnDevices(): void {
-    void unlessDead(this.#devices, this.#devices.api.powerOn()).catch(() => undefined);
+    this.#orFail(unlessDead(this.#devices, this.#devices.api.powerOn()));
   }
 
   /** Back to power-on state, with the guest's kernel in memory anew. vCPUs are at rest. */
   async #resetGuest(): Promise<void> {
-    await unlessDead(this.#devices, this.#devices.api.release());
+    await unlessDead(this.#devices, this.#devices.api.release("full"));
     this.#control.lifecycle.devicesReady = false;
     this.#registers = loadGuest(this.#host.parts);
     await this.#powerOn();
@@ -343,14 +371,8 @@ export class Machine implements AsyncDisposable {
   #go(): void {
     this.#status = "running";
     this.#halting = false;
-    this.#startClock();
+    this.#clock.start();
     this.#running = this.#follow();
-  }
-
-  /** The device actor sleeps without a deadline while time stands still. */
-  #startClock(): void {
-    this.#control.clock.start();
-    this.#control.doorbells[0]?.ring();
   }
 
   /** Runs the guest until it is paused or ends, over as many resets as it asks for. Never rejects. */
@@ -358,53 +380,39 @@ export class Machine implements AsyncDisposable {
     try {
       for (;;) {
         const outcomes = await Promise.all(this.#vcpus.map((vcpu) => unlessDead<VcpuOutcome>(vcpu, vcpu.api.run())));
-        this.#control.clock.stop();
+        this.#clock.stop();
         const failed = outcomes.find((outcome) => outcome.kind === "failed");
         if (failed !== undefined) throw fromRecord(failed.error);
-        const next = this.#judge(this.#control.lifecycle.reason, outcomes);
+        const next = judge({
+          outcomes,
+          lifecycle: this.#control.lifecycle,
+          config: this.config,
+          resets: (report) => this.#tripleFaults.resets(report, this.#control.clock.nowNs(), this.config.noReboot),
+        });
         if (next === "pause") {
           // A guest that powered off and is kept (no-shutdown) can be looked at, or reset.
           if (this.#control.lifecycle.reason !== "none" && this.#status === "running") this.#status = "paused";
           return;
         }
-        if (next !== "reset") {
+        if (next === "suspend") {
+          await unlessDead(this.#devices, this.#devices.api.pause());
+          this.#status = "suspended";
+          this.#xenControl.arrived();
+          return;
+        }
+        if (next !== "reset" && next !== "soft-reset") {
           void this.#finish(next);
           return;
         }
-        await this.#resetGuest();
+        this.#clock.letGo();
+        if (next === "reset") await this.#resetGuest();
+        else await this.#xenControl.softReset();
         if (this.#halting) return;
         this.#control.lifecycle.clear();
-        this.#startClock();
+        this.#clock.start();
       }
     } catch (error) {
       void this.#fail(error instanceof Error ? error : new Error(String(error)));
-    }
-  }
-
-  /** What follows now that all vCPUs are at rest. */
-  #judge(reason: EndReason, outcomes: readonly VcpuOutcome[]): MachineEnd | "pause" | "reset" {
-    const { lifecycle } = this.#control;
-    const crashed = outcomes.find((outcome) => outcome.kind === "crashed");
-    if (crashed !== undefined) return { kind: "crash", report: crashed.report };
-    switch (reason) {
-      case "none":
-        return "pause";
-      case "poweroff":
-        return this.config.noShutdown ? "pause" : { kind: "poweroff" };
-      case "reset":
-      case "soft-reset":
-      case "watchdog":
-        return this.config.noReboot ? { kind: "reset-requested" } : "reset";
-      case "debug-exit":
-        return { kind: "debug-exit", code: lifecycle.detail };
-      case "suspend":
-        return { kind: "crash", report: "the guest suspended itself, which this machine does not support" };
-      case "crash":
-        return { kind: "crash", report: `the guest reported a crash of its own (vCPU ${lifecycle.vcpu})` };
-      case "failed":
-        return { kind: "failed", error: new VmmError("ACTOR_FAILED", "A thread of the machine failed") };
-      default:
-        return reason satisfies never;
     }
   }
 
@@ -445,27 +453,21 @@ export class Machine implements AsyncDisposable {
   async #dispose(): Promise<void> {
     await this.stop();
     await this.#dumper?.abandon();
-    const device = this.#deviceHandle;
-    const actors = [...this.#vcpus, ...(device === undefined ? [] : [device]), ...this.#disks];
+    const actors = [...this.#vcpus, ...this.#io.all];
     for (const actor of actors) actor.expectEnd();
-    if (device !== undefined) await within(GRACE_MS, Promise.race([device.api.stop(), device.gone]));
+    if (this.#lastOfProcess) this.#io.callOff();
+    await this.#io.stop(GRACE_MS);
     for (const { api } of this.#vcpus) void api.stop();
-    // Each ends by itself: a thread that is torn down while it still loads its code leaves files open.
-    await within(GRACE_MS, Promise.all(actors.map(({ gone }) => gone)));
-    device?.api[releaseProxy]();
+    await endWorkers(actors, this.#control.doorbells, GRACE_MS);
     for (const { api } of this.#vcpus) api[releaseProxy]();
-    await Promise.all(actors.map(({ worker }) => worker.terminate()));
-    for (const { port1, port2 } of this.#diskChannels) {
-      port1.close();
-      port2.close();
-    }
+    this.#io.close();
     this.#streams.close();
-    this.#host.release();
+    await this.#host.releaseAll();
   }
 
-  /** A worker that dies takes the machine down; the error reaches whoever waits for its end. */
-  #watch(actor: ActorHandle): void {
-    actor.died.catch((error: unknown) => {
+  /** A worker that dies or cannot be told takes the machine down; the error reaches whoever waits for its end. */
+  #orFail(work: Promise<unknown>): void {
+    work.catch((error: unknown) => {
       void this.#fail(error as Error);
     });
   }
@@ -476,6 +478,9 @@ export class Machine implements AsyncDisposable {
       if (event.kind === "log") {
         this.#log(event.record);
         if (event.record.level === "trace") this.#control.traceFlow.arrived();
+      } else if (event.kind === "tray") {
+        this.#orFail(this.#devices.api.trayHeard(event.disk));
+        this.#media.trayMoved(event.disk, event.open);
       } else this.#streams.deliver(event.stream, event.bytes);
     });
     // The program decides how long it lives; a machine that it forgot must not keep it.
@@ -490,10 +495,4 @@ export class Machine implements AsyncDisposable {
       });
     }
   }
-}
-
-function diskAt(disks: readonly OpenDisk[], index: number): OpenDisk {
-  const disk = disks[index];
-  if (disk === undefined) throw new RangeError(`There is no disk ${index}`);
-  return disk;
 }

@@ -6,7 +6,7 @@
  * port. Ports that nobody claims float high: that is the handler in slot 0.
  */
 import type { Gpa, Port } from "../shared/brand.js";
-import { allOnes } from "../shared/io.js";
+import { allOnes, takesRepeated } from "../shared/io.js";
 import type { AccessSize, IoHandler, MmioRange, PortRange } from "../shared/io.js";
 import type { IoExit, KvmRun, MmioExit } from "./host/exit.js";
 import { trace } from "./trace.js";
@@ -81,6 +81,12 @@ export class PortBus {
     const { size, write } = exit;
     const traced = trace.port.hasSubscribers;
     let at = exit.dataOffset;
+    if (exit.count > 1 && !traced && takesRepeated(handler)) {
+      const access = { offset, size, data: run.bytes.subarray(at, at + exit.count * size) };
+      if (write) handler.writeRepeated(access);
+      else handler.readRepeated(access);
+      return;
+    }
     for (let left = exit.count; left > 0; left--) {
       if (write) handler.write(offset, size, load(run, at, size));
       else store(run, at, size, handler.read(offset, size) >>> 0);

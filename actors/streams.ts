@@ -22,6 +22,8 @@ export interface StreamParts {
   readonly input: ByteRing | undefined;
   /** Output has left the ring. */
   drained(): void;
+  /** What it was. */
+  seen?(bytes: Uint8Array): void;
   /** Input has come into the ring. */
   arrived(): void;
 }
@@ -80,6 +82,7 @@ export class Stream {
       if (count === 0) break;
       moved = true;
       this.#left = this.#chunk.slice(0, count);
+      this.#parts.seen?.(this.#left);
     }
     if (moved) this.#parts.drained();
     if (this.#parts.input !== undefined && this.#parts.input.free > 0) this.#sink.resumeInput();

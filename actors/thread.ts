@@ -5,14 +5,16 @@
  */
 import type { MessagePort } from "node:worker_threads";
 import type { SharedArena } from "../shared/arena.js";
-import type { EvtchnPort } from "../shared/brand.js";
+import type { EvtchnPort, VcpuId } from "../shared/brand.js";
 import { ByteRing } from "../shared/byte-ring.js";
 import { Lock } from "../shared/lock.js";
-import { logTo, LogLimiter, printable } from "../shared/log.js";
+import { logTo } from "../shared/log.js";
 import type { Log } from "../shared/log.js";
 import type { GuestMemory } from "../shared/memory.js";
-import { VcpuRequest } from "../xen/host.js";
+import { Shutdown } from "../xen/abi/sched.js";
+import { BackendOwner, netOwner, VcpuRequest } from "../xen/host.js";
 import { Overlays } from "../xen/overlays.js";
+import { shutDown } from "../xen/shutdown.js";
 import { XenDomain } from "../xen/xen-domain.js";
 import type { ResolvedConfig } from "../shared/config.js";
 import { Board } from "./board.js";
@@ -31,18 +33,24 @@ import type { MachineClock } from "./machine-clock.js";
 import { MachineControl } from "./machine-control.js";
 import { scratchOf } from "./machine-memory.js";
 import type { MachineMemory } from "./machine-memory.js";
-import { guestMemory, xenConfig } from "./guest-layout.js";
+import { guestMemory, offersFifo, processorMemory, shadowBytes, xenConfig } from "./guest-layout.js";
 import { IoapicRoutes } from "./ioapic-routes.js";
+import { withoutPollers } from "./kernel-polls.js";
+import { NotifyWatch } from "./notify-watch.js";
+import { PciMessages } from "./pci-messages.js";
 import type { ActorEvent, MachineParts, WorkerInit } from "./protocol.js";
+import { ShadowSlots } from "./shadow-slots.js";
 import { trace, traceTo } from "./trace.js";
+import { unplug } from "./unplug.js";
+import { wallClockMs } from "./wall-clock.js";
 import { XenHostOfThread } from "./xen-host.js";
 
 /** Bytes of Xen's own console that may wait for the device actor. */
 const XEN_CONSOLE_BYTES = 64 * 1024;
-const DEBUGCON_BYTES = 16 * 1024;
 /** PV console rings between guest and the outside. */
 const PV_CONSOLE_BYTES = 16 * 1024;
-const GUEST_LINES_LOGGED = 1000;
+/** In the place of the vCPU that ended the run, where a chip did. */
+const NO_VCPU = -1 as VcpuId;
 
 export interface XenParts {
   readonly domain: XenDomain;
@@ -55,7 +63,10 @@ export class MachineThread {
   readonly libc: Libc;
   readonly scratch: Scratch;
   readonly vm: Vm;
+  /** What devices and hypercalls reach. */
   readonly memory: GuestMemory;
+  /** What processors reach: ROM, too. */
+  readonly processorMemory: GuestMemory;
   readonly clock: MachineClock;
   readonly lifecycle: Lifecycle;
   readonly kicks: Kicks;
@@ -65,18 +76,17 @@ export class MachineThread {
   readonly doorbells: readonly Doorbell[];
   /** Set by a guest's event to a back end, as KVM's own eventfds do: same order. */
   readonly guestKicks: readonly Doorbell[];
+  readonly messages: PciMessages;
   readonly board: Board;
   readonly callback: CallbackLine;
   readonly xen: XenParts | undefined;
   /** Output of Xen's own console: hypercall and log port. */
   readonly xenConsole: ByteRing;
-  /** Output of the debug port. */
-  readonly debugcon: ByteRing;
   readonly pvConsole: { readonly output: ByteRing; readonly input: ByteRing };
   readonly log: Log;
   readonly #events: MessagePort;
+  readonly #notifyWatch: NotifyWatch;
   readonly #textLock: Lock;
-  readonly #guestLines = new LogLimiter(GUEST_LINES_LOGGED);
 
   constructor(init: WorkerInit, component: string, slot: number) {
     const { parts } = init;
@@ -87,7 +97,7 @@ export class MachineThread {
     this.log = logTo(component, (record) => {
       this.post({ kind: "log", record });
     });
-    this.libc = openLibc();
+    this.libc = openLibc(component);
     this.scratch = scratchOf(memory, slot);
     this.vm = new Vm(this.libc, parts.vmFd, this.scratch);
 
@@ -112,7 +122,6 @@ export class MachineThread {
     });
     this.#textLock = new Lock(arena.int32(1));
     this.xenConsole = new ByteRing(arena, XEN_CONSOLE_BYTES);
-    this.debugcon = new ByteRing(arena, DEBUGCON_BYTES);
     this.pvConsole = {
       output: new ByteRing(arena, PV_CONSOLE_BYTES),
       input: new ByteRing(arena, PV_CONSOLE_BYTES),
@@ -120,8 +129,30 @@ export class MachineThread {
     const overlays = xenOverlays(arena, memory, config);
     this.memory = guestMemory(memory, config, overlays);
     const routes = new IoapicRoutes(arena, this.vm);
+    this.#notifyWatch = new NotifyWatch(arena, {
+      watchWrites: (address, fd, watch) => withoutPollers(this, () => this.vm.watchWrites(address, fd, watch)),
+    });
+    this.messages = new PciMessages({
+      signalApic: (address, data) => this.#signalApic(address, 0, data),
+      raisePirq: (pirq) => this.xen?.domain.pirqs.raiseMessage(pirq) ?? false,
+      isPirqBound: (pirq) => this.xen?.domain.pirqs.isMessageBound(pirq) ?? false,
+      memory: () => this.memory,
+    });
     this.board = new Board(arena, config, this.#boardHost(parts, routes));
     routes.connect(this.board.ioapic);
+    const { nics, virtioDisks } = this.board;
+    const owned = [
+      ...virtioDisks.map((disk, index) => ({ pci: disk?.pci, owner: BackendOwner.disk0 + index })),
+      ...nics.map(({ pci }, index) => ({ pci, owner: netOwner(config.disks.length, index) })),
+    ];
+    this.#notifyWatch.connect(
+      this.board.bridge,
+      owned.flatMap(({ pci, owner }) => {
+        const fd = parts.kicks[owner];
+        return pci === undefined || fd === undefined ? [] : [{ pci, fd }];
+      }),
+    );
+    this.processorMemory = processorMemory(memory, this.memory, (segment) => this.board.i440fx.pam(segment));
     this.callback = new CallbackLine(arena, this.board.callbackLine);
     if (overlays !== undefined) {
       const host: XenHostOfThread = new XenHostOfThread(this);
@@ -130,7 +161,7 @@ export class MachineThread {
         memory: this.memory,
         overlays,
         host,
-        config: xenConfig(config),
+        config: xenConfig(config, offersFifo(config, parts.transport)),
         trace: trace.hypercall,
       });
       this.xen = { domain, host };
@@ -149,14 +180,18 @@ export class MachineThread {
     this.xen?.domain.reset();
   }
 
-  /** Host wall clock as the guest should see it, in milliseconds since 1970. */
+  /** Time of day as the guest should see it, in milliseconds since 1970. */
   wallClockMs(): number {
-    return Date.now() - this.parts.rtcOffsetMs;
+    return wallClockMs(this.config.rtc, this.parts.rtcOffsetMs, this.clock);
   }
 
-  /** Ends the guest's run for a reason that the machine acts on. */
+  /** Ends the guest's run for a reason that the machine acts on, or for one that a Xen guest has latched. */
   end(reason: "poweroff" | "reset" | "debug-exit", detail = 0): void {
-    this.lifecycle.end(reason, -1, detail);
+    if (this.xen !== undefined && reason !== "debug-exit") {
+      shutDown(this.xen.domain, NO_VCPU, reason === "reset" ? Shutdown.reboot : Shutdown.poweroff);
+      return;
+    }
+    this.lifecycle.end(reason, NO_VCPU, detail);
     this.kicks.requestAll(VcpuRequest.control);
   }
 
@@ -168,15 +203,11 @@ export class MachineThread {
     events.notifyGuest(port);
   }
 
-  xenConsoleWrite(data: Uint8Array): void {
-    this.#write(this.xenConsole, data);
-  }
-
   /** A guest that writes faster than anybody reads loses what does not fit. */
-  #write(ring: ByteRing, data: Uint8Array): void {
+  xenConsoleWrite(data: Uint8Array): void {
     this.#textLock.acquire();
     try {
-      for (const byte of data) if (!ring.push(byte)) break;
+      for (const byte of data) if (!this.xenConsole.push(byte)) break;
     } finally {
       this.#textLock.release();
     }
@@ -184,20 +215,46 @@ export class MachineThread {
     this.doorbells[0]?.ring();
   }
 
+  /** True when a local APIC took it. */
+  #signalApic(low: number, high: number, data: number): boolean {
+    if (trace.interrupt.hasSubscribers) {
+      trace.interrupt.publish({ vector: data & 0xff, target: (low >>> 12) & 0xff, by: "msi" });
+    }
+    return this.vm.signalMsi(low, high, data);
+  }
+
   #boardHost(parts: MachineParts, routes: IoapicRoutes): BoardHost {
+    const shadow = new ShadowSlots(this.vm, parts.memory);
     return {
       log: this.log,
+      shadow: shadowBytes(parts.memory),
+      pamChanged: (changes) => {
+        if (parts.memory.rom === undefined) return;
+        this.kicks.whileHeld(() => {
+          shadow.apply(changes);
+        });
+      },
       nowNs: () => this.clock.nowNs(),
       wallClock: () => this.wallClockMs(),
       arm: (deadline, ns) => {
         this.deadlines.arm(deadline, ns);
       },
-      signal: (address, data) => {
-        const low = address % 0x1_0000_0000;
-        if (trace.interrupt.hasSubscribers) {
-          trace.interrupt.publish({ vector: data & 0xff, target: (low >>> 12) & 0xff, by: "msi" });
-        }
-        return this.vm.signalMsi(low, Math.floor(address / 0x1_0000_0000), data) > 0;
+      signal: (address, data) => this.#signalApic(address % 0x1_0000_0000, Math.floor(address / 0x1_0000_0000), data),
+      memory: this.memory,
+      messages: this.messages,
+      diskSectors: parts.diskSectors,
+      decodesChanged: () => {
+        this.#notifyWatch.update();
+      },
+      kickDisk: (index) => {
+        // As KVM does where it watches for the guest's kick itself: the actor need not look for messages.
+        this.guestKicks[BackendOwner.disk0 + index]?.ring();
+      },
+      trayMoved: () => {
+        this.doorbells[0]?.ring();
+      },
+      kickNet: (index) => {
+        this.guestKicks[netOwner(parts.config.disks.length, index)]?.ring();
       },
       intr: (level) => {
         if (level === 1) this.kicks.request(0, VcpuRequest.extInt);
@@ -220,14 +277,13 @@ export class MachineThread {
         this.end("debug-exit", code);
       },
       unplug: (mask) => {
-        // A direct boot has nothing emulated to unplug: the protocol is answered, and the request is on record.
-        this.log.info("guest unplugs emulated devices", { mask, disks: parts.config.disks.length });
+        unplug(
+          { board: this.board, log: this.log, nowMs: () => performance.now(), stopping: () => this.lifecycle.stopping },
+          mask,
+        );
       },
-      guestLine: (source, text) => {
-        if (this.#guestLines.allow(source)) this.log.info(`${source}: ${printable(text)}`);
-        const bytes = new TextEncoder().encode(`${text}\n`);
-        if (source === "xen-platform") this.xenConsoleWrite(bytes);
-        else this.#write(this.debugcon, bytes);
+      xenLine: (text) => {
+        this.xenConsoleWrite(Uint8Array.from(`${text}\n`, (character) => character.charCodeAt(0)));
       },
     };
   }

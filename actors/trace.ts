@@ -22,6 +22,7 @@ export const trace: Trace = {
   xenstore: channel(channelName("xenstore")),
   interrupt: channel(channelName("interrupt")),
   disk: channel(channelName("disk")),
+  ide: channel(channelName("ide")),
 };
 
 /** How xenstore tells of its requests; not at all when nobody listens by the time it is made. */

@@ -7,10 +7,12 @@ import { ThreadSlot } from "./machine-memory.js";
 import type { VcpuApi, VcpuWorkerInit } from "./protocol.js";
 import { MachineThread } from "./thread.js";
 import { VcpuThread } from "./vcpu-thread.js";
+import { awaitInit } from "./worker-entry.js";
 
-export function startVcpu(init: VcpuWorkerInit, port: MessagePort): void {
+function startVcpu(init: VcpuWorkerInit, port: MessagePort): void {
   const { index, parts } = init;
-  const thread = new MachineThread(init, `vcpu${index}`, ThreadSlot.vcpu(index, parts.config.disks.length));
+  const { disks, nets } = parts.config;
+  const thread = new MachineThread(init, `vcpu${index}`, ThreadSlot.vcpu(index, disks.length + nets.length));
   const vcpu = new VcpuThread(thread, vcpuId(index), init);
   const api: VcpuApi = {
     reset(registers) {
@@ -19,9 +21,17 @@ export function startVcpu(init: VcpuWorkerInit, port: MessagePort): void {
     run: () => vcpu.run(),
     report: () => vcpu.report(),
     registers: () => vcpu.registers(),
+    softReset() {
+      vcpu.softReset();
+    },
+    answerHypercall(result) {
+      vcpu.answerHypercall(result);
+    },
     stop() {
       port.close();
     },
   };
   expose(api, nodeEndpoint(port));
 }
+
+awaitInit(startVcpu);

@@ -12,30 +12,38 @@ import { VirtualMemory } from "../shared/virtual-memory.js";
 import type { PagingRegisters } from "../shared/virtual-memory.js";
 import type { BootRegisters } from "../devices/boot/registers.js";
 import { VcpuRequest } from "../xen/host.js";
-import type { HypercallFrame } from "../xen/hypercalls/call.js";
 import { HYPERCALL_PORT, writeHypercallPage } from "../xen/hypercall-page.js";
+import type { StubCall } from "../xen/hypercall-page.js";
 import { applyBootState } from "./boot-state.js";
+import { isAmd } from "./cpu-topology.js";
 import { describeInternalError, describeVcpu } from "./crash-report.js";
 import { upcallDeadline } from "./deadlines.js";
 import { readRegisters } from "./dump/registers.js";
 import type { VcpuRegisters } from "./dump/registers.js";
 import { ExitHistory } from "./exit-history.js";
-import { SyncRegs } from "./host/exit.js";
+import { KvmRun, SyncRegs } from "./host/exit.js";
 import type { MsrExit, VmExit } from "./host/exit.js";
-import { kvmSegment } from "./host/kvm-abi.js";
+import { kvmSegment, KvmSystemEvent } from "./host/kvm-abi.js";
 import { Vcpu } from "./host/vcpu.js";
-import { SYS } from "./host/libc.js";
-import { HYPERCALL_MSR } from "./hypercall-msr.js";
+import { checked, SYS } from "./host/libc.js";
+import { hypercallMsr, MSR_EFER } from "./hypercall-msr.js";
 import { KernelFrame, RegisterFrame } from "./hypercall-frames.js";
+import { showsHyperv } from "./hyperv-cpuid.js";
 import type { VcpuOutcome, VcpuWorkerInit } from "./protocol.js";
 import type { MachineThread, XenParts } from "./thread.js";
 import { trace } from "./trace.js";
+import { VcpuPower } from "./vcpu-power.js";
 import { XenVcpuSync } from "./xen-vcpu-sync.js";
 
 const EFER_LMA = 0x400;
+const TRIPLE_FAULT = "triple fault: the guest could not handle an exception while handling another";
+/** In the registers that KVM leaves in the run area. */
+const RIP = KvmRun.REGS + 16 * 8;
 const PAGE_MASK_LOW = 0xffff_f000;
 /** How soon a closed-interrupt vCPU is looked at again when nothing else would make it exit. */
 const UPCALL_RETRY_NS = 200_000;
+/** How long a vCPU that is down sleeps when an interrupt that it does not take keeps KVM from sleeping. */
+const DOWN_LOOK_MS = 10;
 
 export class VcpuThread {
   readonly #thread: MachineThread;
@@ -46,12 +54,20 @@ export class VcpuThread {
   readonly #kernelFrame: KernelFrame;
   readonly #registerFrame: RegisterFrame;
   readonly #sync: XenVcpuSync | undefined;
+  readonly #power: VcpuPower | undefined;
   readonly #userspaceXen: boolean;
+  readonly #hypercallMsr: number;
+  /** How stubs of the hypercall page call. */
+  readonly #stubCall: keyof typeof StubCall;
   readonly #history = new ExitHistory();
   readonly #warned = new LogLimiter(4);
   /** The 8259 pair or an upcall waits until the guest opens its interrupts. */
   #extIntWaits = false;
   #upcallWaits = false;
+  /** CPUID leaf 1's eax. */
+  readonly #signature: number;
+  /** Not its first power-on. */
+  #used = false;
   /** The device actor has been seen to be up. */
   #devicesReady = false;
 
@@ -62,13 +78,18 @@ export class VcpuThread {
     this.#index = index;
     this.#vcpu = new Vcpu(thread.libc, setup.vcpuFd, thread.scratch, runArea);
     this.#vcpu.setCpuid(setup.cpuid);
+    // A page that the guest has for events from Hyper-V; by version 2, KVM does not clear it.
+    if (thread.config.cpu.hyperv.includes("synic")) this.#vcpu.enableCap("HYPERV_SYNIC2");
+    this.#signature = setup.cpuid.find((entry) => entry.function === 1)?.eax ?? 0;
     this.#xen = thread.xen;
     this.#userspaceXen = thread.parts.transport.kind === "userspace";
+    this.#hypercallMsr = hypercallMsr(thread.config);
+    this.#stubCall = this.#userspaceXen ? "out" : isAmd(setup.cpuid) ? "vmmcall" : "vmcall";
     const { run } = this.#vcpu;
     // KVM copies them out at every exit: worth it only where nearly every exit is a hypercall of the stubs'.
     run.sync = this.#userspaceXen ? SyncRegs.sregs + SyncRegs.regs : 0;
     this.#virtual = new VirtualMemory(
-      thread.memory,
+      thread.processorMemory,
       {
         load: (into) => {
           this.#loadPaging(into);
@@ -79,19 +100,42 @@ export class VcpuThread {
     this.#kernelFrame = new KernelFrame(index, run);
     this.#registerFrame = new RegisterFrame(index, run);
     this.#sync = thread.xen === undefined ? undefined : new XenVcpuSync(thread, index, this.#vcpu, thread.xen);
-    thread.kicks.enlist(index, thread.libc.syscall(SYS.gettid));
+    this.#power = thread.xen === undefined ? undefined : this.#powerOf(thread.xen);
+    thread.kicks.enlist(index, checked("gettid", thread.libc.syscall(SYS.gettid), "name the vCPU's thread"));
   }
 
   /** Power-on state; vCPU 0 resets the shared platform first, as the others' state depends on it. */
   reset(registers: BootRegisters | undefined): void {
     if (this.#index === 0) this.#thread.resetPlatform();
     this.#devicesReady = false;
-    applyBootState(this.#vcpu, registers, this.#index === 0);
+    applyBootState(this.#vcpu, registers, {
+      isBoot: this.#index === 0,
+      apicId: this.#thread.parts.apicIds[this.#index] ?? 0,
+      signature: this.#signature,
+      direct: this.#thread.config.boot.kind === "direct",
+      hyperv: showsHyperv(this.#thread.config),
+      used: this.#used,
+    });
+    this.#used = true;
+    this.#power?.reset();
     this.#history.reset();
     this.#extIntWaits = false;
     this.#upcallWaits = false;
     this.#vcpu.run.requestInterruptWindow = false;
     this.#sync?.reset();
+  }
+
+  /** The Xen domain was reset under a guest that goes on. */
+  softReset(): void {
+    this.#devicesReady = false;
+    this.#upcallWaits = false;
+    this.#sync?.reset();
+  }
+
+  /** The vCPU rests behind a hypercall, whose result is in rax. */
+  answerHypercall(result: number): void {
+    this.#vcpu.fetchRegs().rax = BigInt(result);
+    this.#vcpu.storeRegs();
   }
 
   /** Runs the guest until the lifecycle says stop, or the guest cannot go on. Never throws. */
@@ -106,7 +150,7 @@ export class VcpuThread {
   }
 
   report(): string {
-    const { memory } = this.#thread;
+    const memory = this.#thread.processorMemory;
     this.#virtual.begin();
     return describeVcpu({
       index: this.#index,
@@ -124,19 +168,26 @@ export class VcpuThread {
   #loop(): VcpuOutcome {
     const { kicks, lifecycle } = this.#thread;
     const index = this.#index;
+    // A guest that was reset softly goes on with the vCPUs that it had.
+    let crash = this.#power?.settle();
+    this.#sync?.resume();
     while (!lifecycle.stopping) {
-      const requests = kicks.take(index);
-      if (requests !== 0) this.#serve(requests);
+      // Serving may let KVM finish an instruction, which swallows a kick: look again.
+      for (let asked = kicks.take(index); asked !== 0 && crash === undefined; asked = kicks.take(index)) {
+        crash = this.#serve(asked);
+      }
+      if (crash !== undefined) return this.#crashed(crash);
       if (this.#extIntWaits || this.#upcallWaits) this.#inject();
       kicks.enter(index);
       const exit = this.#vcpu.enter();
       kicks.leave(index);
       this.#history.record(exit);
-      const crash = this.#dispatch(exit);
-      if (crash !== undefined) return this.#crashed(crash);
+      crash = this.#dispatch(exit);
+      if (crash !== undefined) return crash === TRIPLE_FAULT ? this.#tripleFaulted() : this.#crashed(crash);
       this.#afterExit();
     }
     this.#finishExit();
+    this.#sync?.rest();
     return { kind: "stopped" };
   }
 
@@ -153,7 +204,6 @@ export class VcpuThread {
       case "xen":
         this.#kernelFrame.fetch(exit.longMode, exit.cpl);
         this.#hypercall(this.#kernelFrame);
-        this.#kernelFrame.finish();
         return undefined;
       case "rdmsr":
       case "wrmsr":
@@ -165,11 +215,18 @@ export class VcpuThread {
       case "interrupted":
         this.#thread.kicks.clear(this.#index);
         return undefined;
+      case "woken":
+        return this.#woken();
       case "interrupt-window":
       case "hlt":
         return undefined;
       case "shutdown":
-        return "triple fault: the guest could not handle an exception while handling another";
+        return TRIPLE_FAULT;
+      case "hyperv":
+        if (exit.hypercall) this.#vcpu.run.refuseHypervHypercall();
+        return undefined;
+      case "system-event":
+        return this.#systemEvent(exit.event);
       case "fail-entry":
         return `KVM cannot enter the guest: hardware entry failure 0x${exit.reason.toString(16)}`;
       case "internal-error":
@@ -181,6 +238,19 @@ export class VcpuThread {
     }
   }
 
+  /** Hyper-V's MSRs for a reset, and for a crash that the guest reports before it ends. */
+  #systemEvent(event: number): string | undefined {
+    switch (event) {
+      case KvmSystemEvent.reset:
+        this.#thread.end("reset");
+        return undefined;
+      case KvmSystemEvent.crash:
+        return "the guest reported a crash by Hyper-V's crash MSRs";
+      default:
+        return `KVM system event ${event}, which is not handled`;
+    }
+  }
+
   /** The stub in the hypercall page has written to the private port. */
   #hypercallByPort(): void {
     const frame = this.#registerFrame;
@@ -188,16 +258,24 @@ export class VcpuThread {
     const cs = this.#segmentAt(sregs.cs);
     frame.fetch((sregs.efer & EFER_LMA) !== 0 && cs.l !== 0, this.#segmentAt(sregs.ss).dpl);
     this.#hypercall(frame);
-    frame.finish();
   }
 
   /** The guest's first instructions may run before xenstore and the PV devices are there; its first hypercall may not. */
-  #hypercall(frame: HypercallFrame): void {
+  #hypercall(frame: KernelFrame | RegisterFrame): void {
     if (!this.#devicesReady) {
       this.#thread.lifecycle.awaitDevices();
       this.#devicesReady = true;
     }
     this.#xen?.domain.hypercall(frame, this.#virtual);
+    frame.finish();
+    if (frame.again) this.#callAgain(frame);
+  }
+
+  /** What is left of the call lies in the guest's registers alone: the vCPU can rest, be saved or be interrupted now. */
+  #callAgain(frame: KernelFrame | RegisterFrame): void {
+    this.#finishExit();
+    frame.rewind(this.#vcpu.fetchRegs());
+    this.#vcpu.storeRegs();
   }
 
   #segmentAt(field: Uint8Array): ReturnType<typeof kvmSegment.view> {
@@ -208,29 +286,67 @@ export class VcpuThread {
     const { run } = this.#vcpu;
     const write = exit.kind === "wrmsr";
     const { index, high, low } = exit;
-    const ours = write && index === HYPERCALL_MSR && this.#userspaceXen;
-    const accepted = ours && this.#placeHypercallPage(high, low);
+    const accepted = write && this.#filteredMsr(index, high, low);
     run.answerMsr(!accepted);
     if (trace.msr.hasSubscribers) {
       trace.msr.publish({ vcpu: this.#index, write, index, value: hex64(high, low), accepted });
     }
   }
 
-  /** Fills the page whose address the guest wrote; false when it has no such page. The low 12 bits are the page's index. */
+  /** The MSRs whose writes we see: EFER on the userspace transport alone. False when the guest is to get a #GP. */
+  #filteredMsr(index: number, high: number, low: number): boolean {
+    if (index === this.#hypercallMsr) return this.#placeHypercallPage(high, low);
+    if (index !== MSR_EFER || !this.#userspaceXen) return false;
+    this.#rewriteHypercalls();
+    // The first that a processor lets us see after INIT and SIPI.
+    this.#sync?.renewClock();
+    return this.#vcpu.setMsr(index, (BigInt(high) << 32n) | BigInt(low));
+  }
+
+  #rewriteHypercalls(): void {
+    const { run } = this.#vcpu;
+    const high = run.view.getUint32(RIP + 4, true);
+    const low = run.view.getUint32(RIP, true) + (high === 0 ? this.#segmentAt(run.sregs.cs).base : 0);
+    this.#virtual.begin();
+    const at = this.#virtual.translate(high, low >>> 0, false);
+    const rewritten = at < 0 ? 0 : (this.#xen?.domain.rewrite.rewriteAround(at) ?? 0);
+    if (rewritten > 0) this.#thread.log.info("hypercalls of the guest's kernel rewritten", { rewritten });
+  }
+
+  /**
+   * Fills the page whose address the guest wrote; false when it has no such page. The low 12 bits are the page's index.
+   * KVM's own Xen support would do it, but latches the guest's mode by EFER then, and not by the code that wrote, as Xen.
+   */
   #placeHypercallPage(high: number, low: number): boolean {
     if ((low & ~PAGE_MASK_LOW) !== 0) return false;
     const page = new Uint8Array(4096);
-    writeHypercallPage(page);
-    const { sregs } = this.#vcpu.run;
+    writeHypercallPage(page, this.#stubCall);
+    const sregs = this.#sregsOfExit();
     this.#xen?.domain.latchLongMode((sregs.efer & EFER_LMA) !== 0 && this.#segmentAt(sregs.cs).l !== 0);
-    return this.#thread.memory.write(high * 0x1_0000_0000 + low, page);
+    return this.#thread.processorMemory.write(high * 0x1_0000_0000 + low, page);
   }
 
-  #serve(requests: number): void {
+  /** What was asked by others; the reason when the guest cannot go on. */
+  #serve(requests: number): string | undefined {
     if ((requests & VcpuRequest.syncXen) !== 0) this.#sync?.push();
     if ((requests & VcpuRequest.extInt) !== 0) this.#extIntWaits = true;
-    if ((requests & VcpuRequest.upcall) !== 0) this.#upcallWaits = true;
+    // KVM sees evtchn_upcall_pending by itself as it enters the guest: leaving it was all there was to do.
+    if ((requests & VcpuRequest.upcall) !== 0) this.#upcallWaits = this.#userspaceXen;
     if ((requests & VcpuRequest.callback) !== 0) this.#thread.callback.drive();
+    return (requests & VcpuRequest.power) === 0 ? undefined : this.#settle();
+  }
+
+  #settle(): string | undefined {
+    const crash = this.#power?.settle();
+    this.#thread.kicks.settled(this.#index);
+    return crash;
+  }
+
+  /** KVM took an INIT or a SIPI, or has an interrupt for a vCPU that is down. */
+  #woken(): string | undefined {
+    const crash = this.#power?.settle();
+    if (this.#power?.parked === true) this.#thread.kicks.pollWait(this.#index, DOWN_LOOK_MS);
+    return crash;
   }
 
   #afterExit(): void {
@@ -242,6 +358,7 @@ export class VcpuThread {
 
   /** Puts what waits into the guest if it takes interrupts now, or asks for an exit when it does. */
   #inject(): void {
+    if (this.#power?.parked === true) return;
     const { run } = this.#vcpu;
     if (this.#upcallWaits) this.#injectUpcall();
     if (!this.#extIntWaits) return;
@@ -273,11 +390,38 @@ export class VcpuThread {
     if (trace.interrupt.hasSubscribers) trace.interrupt.publish({ vector, target: this.#index, by });
   }
 
+  #powerOf({ domain }: XenParts): VcpuPower {
+    return new VcpuPower(this.#index, {
+      vcpu: this.#vcpu,
+      domain,
+      host: {
+        finishExit: () => {
+          this.#finishExit();
+        },
+        renewed: () => {
+          this.#sync?.renewClock();
+        },
+      },
+    });
+  }
+
   /** KVM finishes the instruction of an I/O exit at the next entry: lets it, without running the guest on. */
   #finishExit(): void {
-    this.#vcpu.run.setImmediateExit();
-    this.#vcpu.enter();
-    this.#thread.kicks.clear(this.#index);
+    let exit: VmExit;
+    do {
+      this.#vcpu.run.setImmediateExit();
+      exit = this.#vcpu.enter();
+      this.#thread.kicks.clear(this.#index);
+      // An access over a page's end comes in two.
+      if (exit.kind === "mmio") this.#thread.board.bus.mmio(exit, this.#vcpu.run);
+    } while (exit.kind === "mmio");
+  }
+
+  /** The others stop where they are: the whole machine is reset, or ends. */
+  #tripleFaulted(): VcpuOutcome {
+    this.#thread.lifecycle.end("triple-fault", this.#index);
+    this.#thread.kicks.requestAll(VcpuRequest.control);
+    return { kind: "triple-fault", report: `${TRIPLE_FAULT}\n${this.report()}` };
   }
 
   #crashed(reason: string): VcpuOutcome {
@@ -287,8 +431,12 @@ export class VcpuThread {
     return { kind: "crashed", report: `${reason}\n${this.report()}` };
   }
 
+  #sregsOfExit(): Vcpu["run"]["sregs"] {
+    return this.#userspaceXen ? this.#vcpu.run.sregs : this.#vcpu.fetchSregs();
+  }
+
   #loadPaging(into: PagingRegisters): void {
-    const sregs = this.#userspaceXen ? this.#vcpu.run.sregs : this.#vcpu.fetchSregs();
+    const sregs = this.#sregsOfExit();
     into.cr0 = sregs.cr0;
     into.cr3 = sregs.cr3;
     into.cr4 = sregs.cr4;

@@ -1,32 +1,9 @@
 /** Starting a machine's worker threads, and seeing them end. */
-import { SHARE_ENV, Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { VmmError } from "../shared/errors.js";
 import type { ActorStart } from "./protocol.js";
-
-const ENTRY = new URL("./actor-worker.js", import.meta.url);
-/** Threads that run already and wait to be told what they are. */
-const spare: Worker[] = [];
-
-/**
- * Starts `count` threads ahead of their machine, so that they load while the caller reads its configuration. A machine
- * takes them as it needs them; one that is never taken does not keep the process alive.
- */
-export function prewarmWorkers(count: number): void {
-  for (let i = 0; i < count; i++) {
-    const worker = createWorker();
-    worker.unref();
-    spare.push(worker);
-  }
-}
-
-function createWorker(): Worker {
-  const worker = new Worker(ENTRY, { name: "xenolith", env: SHARE_ENV, execArgv: [], stdout: true, stderr: true });
-  // Ours write nothing there, but Node might warn. Its own forwarding adds listeners to our standard streams for each
-  // worker, and warns itself when they are many.
-  worker.stderr.on("data", (chunk: Buffer) => process.stderr.write(chunk));
-  worker.stdout.resume();
-  return worker;
-}
+import { takeWorker } from "./spare-workers.js";
+import type { StartedWorker } from "./spare-workers.js";
 
 /** A running worker; `died` rejects when it ends before it was asked to. */
 export interface ActorHandle {
@@ -35,13 +12,50 @@ export interface ActorHandle {
   readonly gone: Promise<void>;
   /** From now on its end is what we want. */
   expectEnd(): void;
+  /**
+   * Ends a thread that has not come up; false when it has, or is about to, and is to be told. Files that it was reading may
+   * stay open as long as the process lives.
+   */
+  callOff(): boolean;
+  /** Blocks while the thread loads what must not be cut short; it may be ended from outside then. */
+  settle(): void;
 }
 
-/** Makes a thread the actor that `start` says. */
+/** Loading takes milliseconds, on a busy host seconds. */
+const SETTLE_MS = 30_000;
+
+function notStarted(name: string, cause: unknown): VmmError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new VmmError("HOST_SYSCALL", `Cannot start the ${name} thread: ${reason}`, { actor: name }, { cause });
+}
+
+/** The host had no room for the thread, or no descriptor for the files of its code: no mistake of ours. */
+function isRefusal(cause: Error): boolean {
+  return ["ERR_WORKER_INIT_FAILED", "EMFILE", "ENFILE"].includes((cause as NodeJS.ErrnoException).code ?? "");
+}
+
+/** The code of an error that tells of the host, as it arrives from a thread: with its fields, but not of its class. */
+function hostFailure(cause: Error): "HOST_SYSCALL" | "HOST_UNSUPPORTED" | undefined {
+  const { name, code } = cause as Error & { readonly code?: unknown };
+  return name === "VmmError" && (code === "HOST_SYSCALL" || code === "HOST_UNSUPPORTED") ? code : undefined;
+}
+
+function take(name: string, kind: ActorStart["kind"]): StartedWorker {
+  try {
+    return takeWorker(kind);
+  } catch (cause) {
+    throw notStarted(name, cause);
+  }
+}
+
+/**
+ * Makes a thread the actor that `start` says.
+ *
+ * @throws VmmError HOST_SYSCALL when the host has no room for another thread
+ */
 export function startWorker(name: string, start: ActorStart, transferList: readonly object[]): ActorHandle {
-  const worker = spare.shift() ?? createWorker();
-  worker.ref();
-  worker.postMessage(start, transferList as never[]);
+  const { worker, loading } = take(name, start.kind);
+  worker.postMessage(start.init, transferList as never[]);
   let expected = false;
   const gone = new Promise<void>((resolve) => {
     worker.once("exit", () => {
@@ -50,12 +64,12 @@ export function startWorker(name: string, start: ActorStart, transferList: reado
   });
   const died = new Promise<never>((_, reject) => {
     worker.once("error", (cause: Error) => {
-      const failed = new VmmError(
-        "ACTOR_FAILED",
-        `The ${name} thread failed: ${cause.message}`,
-        { actor: name },
-        { cause },
-      );
+      if (isRefusal(cause)) {
+        reject(notStarted(name, cause));
+        return;
+      }
+      const code = hostFailure(cause) ?? "ACTOR_FAILED";
+      const failed = new VmmError(code, `The ${name} thread failed: ${cause.message}`, { actor: name }, { cause });
       failed.stack = `${failed.name}: ${failed.message}\n${cause.stack ?? ""}`;
       reject(failed);
     });
@@ -72,6 +86,15 @@ export function startWorker(name: string, start: ActorStart, transferList: reado
     gone,
     expectEnd: () => {
       expected = true;
+    },
+    callOff: () => {
+      if (!loading.callOff()) return false;
+      expected = true;
+      void worker.terminate();
+      return true;
+    },
+    settle: () => {
+      if (!loading.callOff()) loading.settle(SETTLE_MS);
     },
   };
 }

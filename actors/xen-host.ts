@@ -1,34 +1,53 @@
 /** What `xen/` asks of threads and KVM, answered for one thread. */
-import { gfnToGpa, PAGE_SIZE } from "../shared/brand.js";
+import { gfnToGpa, gpa, PAGE_SIZE } from "../shared/brand.js";
 import type { EvtchnPort, Gfn, VcpuId, Vector } from "../shared/brand.js";
-import { HIGH_RAM_START, IOAPIC_BASE } from "../shared/layout.js";
+import { HIGH_RAM_START, IOAPIC_BASE, XEN_SPECIAL_BASE } from "../shared/layout.js";
 import type { Log } from "../shared/log.js";
 import { VcpuRequest } from "../xen/host.js";
 import type { EvtchnRoute, ShutdownReason, XenHost, XenKernel } from "../xen/host.js";
-import { mapAnonymous, mapFile } from "./host/host-memory.js";
-import { KVM_XEN_EVTCHN_DEASSIGN, KVM_XEN_INVALID_GPA, KvmXenAttr, KvmXenFlag } from "./host/kvm-abi.js";
+import { discard, mapAnonymous, mapFile } from "./host/host-memory.js";
+import {
+  KVM_XEN_ATTR_TYPE_RUNSTATE_UPDATE_FLAG,
+  KVM_XEN_ATTR_TYPE_SHARED_INFO_HVA,
+  KVM_XEN_EVTCHN_DEASSIGN,
+  KVM_XEN_INVALID_GPA,
+  KvmXenAttr,
+  KvmXenFlag,
+} from "./host/kvm-abi.js";
 import type { Vm } from "./host/kvm.js";
-import { SYS } from "./host/libc.js";
+import { checked, ERRNO, SYS } from "./host/libc.js";
+import { hypercallMsr } from "./hypercall-msr.js";
 import { MemorySlot } from "./memory-slots.js";
 import { timerDeadline } from "./deadlines.js";
 import type { Deadlines } from "./deadlines.js";
 import type { Doorbell } from "./host/eventfd.js";
 import type { Libc } from "./host/libc.js";
+import { withoutPollers } from "./kernel-polls.js";
 import type { Kicks } from "./kicks.js";
 import type { Lifecycle } from "./lifecycle.js";
 import type { MachineClock } from "./machine-clock.js";
-import { ramAt } from "./machine-memory.js";
+import { ramAt, sharedInfoHva } from "./machine-memory.js";
+import type { PciMessages } from "./pci-messages.js";
 import type { MachineParts } from "./protocol.js";
 import { trace } from "./trace.js";
+import { hvmConfigFlags } from "./xen-transport.js";
 
 /** event_channel.h: EVTCHNSTAT_* as KVM_XEN_ATTR_TYPE_EVTCHN takes them. */
 const EVTCHNSTAT_INTERDOMAIN = 2;
 const EVTCHNSTAT_IPI = 5;
 const MSI_ADDRESS = 0xfee0_0000;
+/** Delivery mode of a message's data, bits 10:8. [SDM] volume 3, 11.11.2 */
+const MSI_DELIVER_NMI = 4 << 8;
+const NMI_VECTOR = 2;
 /** How long a reading of the guest's clock is extended by the host's own. */
 const CLOCK_REFRESH_NS = 100e6;
+/** How close together the two clocks must be read, and how often that is tried. */
+const CLOCK_CLOSE_NS = 20e3;
+const CLOCK_READINGS = 4;
 const NS_PER_MS = 1e6;
 const GSIS = 24;
+/** A page where nothing is, below Xen's own. */
+const PASSING_PAGE = gpa(XEN_SPECIAL_BASE - PAGE_SIZE);
 
 /** What this needs of its thread (thread.ts). */
 export interface XenThread {
@@ -42,6 +61,7 @@ export interface XenThread {
   readonly deadlines: Deadlines;
   readonly guestKicks: readonly Doorbell[];
   readonly callback: { want(gsi: number, level: 0 | 1): void };
+  readonly messages: Pick<PciMessages, "pirqChanged" | "isPirqHeld">;
   readonly board: {
     readonly piix3: { intxGsi(slot: number, pin: number): number };
     readonly router: { level(gsi: number): 0 | 1 };
@@ -57,6 +77,8 @@ export class XenHostOfThread implements XenHost {
   /** Guest clock minus machine clock when last read, and when that was. */
   #clockOffset = 0;
   #clockReadAt = -Infinity;
+  /** Of the machine clock then: the two are stopped and started one after the other. */
+  #clockOrigin = 0;
 
   constructor(thread: XenThread) {
     this.#thread = thread;
@@ -66,12 +88,30 @@ export class XenHostOfThread implements XenHost {
   }
 
   systemTimeNs(): number {
-    const now = this.#thread.clock.nowNs();
-    if (now - this.#clockReadAt > CLOCK_REFRESH_NS || now < this.#clockReadAt) {
-      this.#clockOffset = this.#thread.vm.clockNs() - now;
-      this.#clockReadAt = now;
+    const { clock } = this.#thread;
+    const held = clock.guestHeldNs;
+    if (held >= 0) return held;
+    const now = clock.nowNs();
+    const fresh = now - this.#clockReadAt <= CLOCK_REFRESH_NS && now >= this.#clockReadAt;
+    if (fresh && clock.originNs === this.#clockOrigin) return now + this.#clockOffset;
+    this.#readClock();
+    return clock.nowNs() + this.#clockOffset;
+  }
+
+  /** A thread may lose its processor between the two clocks: what it reads last must not be the guest's, or we are ahead. */
+  #readClock(): void {
+    const { clock, vm } = this.#thread;
+    let closest = Infinity;
+    this.#clockOrigin = clock.originNs;
+    for (let i = 0; i < CLOCK_READINGS && closest > CLOCK_CLOSE_NS; i++) {
+      const before = clock.nowNs();
+      const guest = vm.clockNs();
+      const after = clock.nowNs();
+      if (after - before >= closest) continue;
+      closest = after - before;
+      this.#clockOffset = guest - after;
+      this.#clockReadAt = after;
     }
-    return now + this.#clockOffset;
   }
 
   wallTimeNs(): number {
@@ -82,11 +122,22 @@ export class XenHostOfThread implements XenHost {
     this.#thread.kicks.request(vcpu, requests);
   }
 
+  vcpuPowerChanged(vcpu: VcpuId): void {
+    this.#thread.kicks.request(vcpu, VcpuRequest.power);
+  }
+
+  settleVcpu(caller: VcpuId, vcpu: VcpuId): void {
+    this.#thread.kicks.settle(caller, vcpu, VcpuRequest.power);
+  }
+
+  injectNmi(vcpu: VcpuId): void {
+    if (trace.interrupt.hasSubscribers) trace.interrupt.publish({ vector: NMI_VECTOR, target: vcpu, by: "lapic" });
+    this.#signalApic(vcpu, MSI_DELIVER_NMI);
+  }
+
   injectVector(vcpu: VcpuId, vector: Vector): void {
     if (trace.interrupt.hasSubscribers) trace.interrupt.publish({ vector, target: vcpu, by: "lapic" });
-    const apicId = this.#thread.parts.apicIds[vcpu] ?? 0;
-    // Physical destination, fixed delivery, edge. Ids beyond 8 bits go into the high half (x2APIC format).
-    this.#thread.vm.signalMsi(MSI_ADDRESS + (apicId & 0xff) * 4096, apicId & ~0xff, vector);
+    this.#signalApic(vcpu, vector);
   }
 
   setCallbackGsi(gsi: number, level: 0 | 1): void {
@@ -112,7 +163,13 @@ export class XenHostOfThread implements XenHost {
     const ram = ramAt(memory, frame);
     if (ram === undefined) {
       const hva = memory.control.hva + memory.layout.overlays + page * PAGE_SIZE;
-      return vm.setMemoryRegion(MemorySlot.overlay(page), gfnToGpa(frame), PAGE_SIZE, hva) === 0;
+      const slot = MemorySlot.overlay(page);
+      const region = { slot, gpa: gfnToGpa(frame), size: PAGE_SIZE, hva };
+      const result = withoutPollers(this.#thread, () => vm.setMemoryRegion(region));
+      // The guest named a frame where it has something else, or none that there can be.
+      if (result === -ERRNO.EEXIST || result === -ERRNO.EINVAL) return false;
+      checked("KVM_SET_USER_MEMORY_REGION", result, "map an overlay page");
+      return true;
     }
     const saved = memory.layout.savedRam + page * PAGE_SIZE;
     const behind = new Uint8Array(ram.block.memory.buffer, ram.offset, PAGE_SIZE);
@@ -132,7 +189,10 @@ export class XenHostOfThread implements XenHost {
     const { memory } = parts;
     const ram = ramAt(memory, frame);
     if (ram === undefined) {
-      vm.setMemoryRegion(MemorySlot.overlay(page), gfnToGpa(frame), 0, 0);
+      const slot = MemorySlot.overlay(page);
+      const region = { slot, gpa: gfnToGpa(frame), size: 0, hva: 0 };
+      const result = withoutPollers(this.#thread, () => vm.setMemoryRegion(region));
+      checked("KVM_SET_USER_MEMORY_REGION", result, "unmap an overlay page");
       return;
     }
     mapAnonymous(libc, ram.block.memory, ram.offset, PAGE_SIZE);
@@ -140,10 +200,49 @@ export class XenHostOfThread implements XenHost {
     new Uint8Array(ram.block.memory.buffer, ram.offset, PAGE_SIZE).set(saved);
   }
 
+  discardFrames(first: Gfn, count: number): void {
+    const { libc, parts } = this.#thread;
+    for (let frame: number = first; frame < first + count;) {
+      const place = ramAt(parts.memory, frame as Gfn);
+      if (place === undefined) {
+        frame++;
+        continue;
+      }
+      const pages = Math.min(first + count - frame, (place.block.size - place.offset) / PAGE_SIZE);
+      discard(libc, place.block.memory, place.offset, pages * PAGE_SIZE);
+      frame += pages;
+    }
+  }
+
+  /**
+   * KVM has no call for it, but a memory slot that goes takes every translation with it: KVM gives each vCPU new tables
+   * for guest memory, and the processor keeps nothing of old ones. The page shows nowhere, as all vCPUs are out of the guest.
+   */
+  flushTlbs(): void {
+    const { kicks, parts, vm } = this.#thread;
+    const { control, layout } = parts.memory;
+    const passing = { slot: MemorySlot.passing, gpa: PASSING_PAGE, hva: control.hva + layout.overlays };
+    kicks.whileHeld(() => {
+      const come = vm.setMemoryRegion({ ...passing, size: PAGE_SIZE });
+      checked("KVM_SET_USER_MEMORY_REGION", come, "flush translations");
+      const gone = vm.setMemoryRegion({ ...passing, size: 0 });
+      // Another vCPU that asks for the same may have taken it away between the two: that is as good.
+      if (gone !== -ERRNO.EINVAL) checked("KVM_SET_USER_MEMORY_REGION", gone, "flush translations");
+    });
+  }
+
   armTimer(vcpu: VcpuId, deadlineNs: number): void {
     const machineNs =
       deadlineNs === Infinity ? Infinity : deadlineNs - this.systemTimeNs() + this.#thread.clock.nowNs();
     this.#thread.deadlines.arm(timerDeadline(vcpu), machineNs);
+  }
+
+  messagePirqChanged(pirq: number, bound: boolean): void {
+    this.#thread.messages.pirqChanged(pirq, bound);
+  }
+
+  messagePirqHeld(pirq: number): boolean {
+    return this.#thread.messages.isPirqHeld(pirq);
   }
 
   gsiLevel(gsi: number): 0 | 1 {
@@ -175,6 +274,12 @@ export class XenHostOfThread implements XenHost {
   setVcpuTime(vcpu: VcpuId): void {
     this.#thread.kicks.request(vcpu, VcpuRequest.syncXen);
   }
+
+  /** A message to one APIC: physical destination, edge. Ids beyond 8 bits go into the high half (x2APIC format). */
+  #signalApic(vcpu: VcpuId, data: number): void {
+    const apicId = this.#thread.parts.apicIds[vcpu] ?? 0;
+    this.#thread.vm.signalMsi(MSI_ADDRESS + (apicId & 0xff) * 4096, apicId & ~0xff, data);
+  }
 }
 
 /** From the IOAPIC to 4 GiB are chips, and Xen's and KVM's own pages: no overlay may hide them. */
@@ -195,7 +300,8 @@ const END_REASONS = {
 /** KVM's own Xen support, as far as `flags` go. */
 class KernelSupport implements XenKernel {
   readonly sendsEvents: boolean;
-  readonly runsTimers: boolean;
+  readonly keepsRunstate: boolean;
+  readonly findsSharedInfo: boolean;
   readonly #thread: XenThread;
   readonly #vm: Vm;
   readonly #flags: number;
@@ -205,7 +311,8 @@ class KernelSupport implements XenKernel {
     this.#vm = thread.vm;
     this.#flags = flags;
     this.sendsEvents = (flags & KvmXenFlag.EVTCHN_SEND) !== 0;
-    this.runsTimers = this.sendsEvents;
+    this.keepsRunstate = (flags & KvmXenFlag.RUNSTATE) !== 0;
+    this.findsSharedInfo = (flags & KvmXenFlag.SHARED_INFO_HVA) !== 0;
   }
 
   send(port: EvtchnPort, vcpu: VcpuId): void {
@@ -216,7 +323,7 @@ class KernelSupport implements XenKernel {
     if (!this.sendsEvents) return;
     if (route === undefined) {
       const none = { sendPort: port, type: 0, flags: KVM_XEN_EVTCHN_DEASSIGN, port: 0, vcpuOrFd: 0 };
-      this.#vm.xenRouteEvtchn(none);
+      withoutPollers(this.#thread, () => this.#vm.xenRouteEvtchn(none));
     } else if (route.kind === "port") {
       const vcpuOrFd = this.#thread.parts.apicIds[route.vcpu] ?? 0;
       this.#vm.xenRouteEvtchn({ sendPort: port, type: EVTCHNSTAT_IPI, flags: 0, port, vcpuOrFd });
@@ -226,16 +333,20 @@ class KernelSupport implements XenKernel {
     }
   }
 
-  setSharedInfo(frame: Gfn | undefined): void {
-    this.#vm.xenSetAttr(KvmXenAttr.SHARED_INFO, frame ?? KVM_XEN_INVALID_GPA);
+  setDelivery(enabled: boolean): void {
+    if (!this.sendsEvents) return;
+    this.#vm.xenHvmConfig(hvmConfigFlags(this.#flags, enabled), hypercallMsr(this.#thread.parts.config));
+  }
+
+  setSharedInfo(place: Gfn | "page" | undefined): void {
+    if (this.findsSharedInfo) {
+      const hva = place === undefined ? NO_HVA : sharedInfoHva(this.#thread.parts.memory);
+      this.#vm.xenSetAttr(KVM_XEN_ATTR_TYPE_SHARED_INFO_HVA, hva);
+    } else this.#vm.xenSetAttr(KvmXenAttr.SHARED_INFO, typeof place === "number" ? place : KVM_XEN_INVALID_GPA);
   }
 
   setLongMode(longMode: boolean): void {
     this.#vm.xenSetAttr(KvmXenAttr.LONG_MODE, longMode ? 1 : 0);
-  }
-
-  longMode(): boolean {
-    return (this.#vm.xenGetAttr(KvmXenAttr.LONG_MODE) & 0xff) !== 0;
   }
 
   setCallbackVector(vector: Vector): void {
@@ -248,5 +359,5 @@ class KernelSupport implements XenKernel {
   }
 }
 
-/** <linux/kvm.h> since 6.3. */
-const KVM_XEN_ATTR_TYPE_RUNSTATE_UPDATE_FLAG = 5;
+/** What KVM_XEN_ATTR_TYPE_SHARED_INFO_HVA is set to for "nowhere". */
+const NO_HVA = 0;

@@ -2,6 +2,7 @@
  * Writes a guest's memory and registers to an ELF core file, with the guest at rest. The chunks are written by a pool of
  * threads, made for the one dump and gone after it.
  */
+import type { MachineStatus } from "../machine-end.js";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { SHARE_ENV } from "node:worker_threads";
@@ -24,7 +25,7 @@ const MOST_THREADS = 4;
 
 /** The machine, as far as a dump needs it. */
 export interface DumpedMachine {
-  status(): "stopped" | "running" | "paused" | "ended";
+  status(): MachineStatus;
   pause(): Promise<void>;
   resume(): Promise<void>;
 }

@@ -1,77 +1,9 @@
 /** The whole board, without a host: what answers at which port, and that it is what the machine map says. */
 import assert from "node:assert/strict";
-import { Board } from "../../actors/board.js";
-import type { BoardHost } from "../../actors/board.js";
-import { KvmRun } from "../../actors/host/exit.js";
 import { LEGACY_PORTS, SERIAL_PORTS } from "../../actors/machine-map.js";
-import { SharedArena } from "../../shared/arena.js";
 import { port } from "../../shared/brand.js";
-import { resolveConfig } from "../../shared/config.js";
 import type { MachineConfig } from "../../shared/config.js";
-import type { AccessSize } from "../../shared/io.js";
-import { logTo } from "../../shared/log.js";
-
-const DATA = 4096;
-const EVERYTHING: Partial<MachineConfig> = {
-  accel: { xenVersion: 0x4_000a },
-  serials: [{ kind: "stream" }, { kind: "null" }, { kind: "null" }, { kind: "null" }],
-  debugExit: { iobase: 0xf4, iosize: 4 },
-  debugcon: { chardev: { kind: "stream" } },
-};
-
-class Fixture {
-  readonly events: string[] = [];
-  readonly board: Board;
-  readonly arena: SharedArena;
-  readonly #run = new KvmRun(new SharedArrayBuffer(3 * 4096), 0, 3 * 4096);
-  #now = 0;
-
-  constructor(config: Partial<MachineConfig>, buffer = new SharedArrayBuffer(1 << 20)) {
-    this.arena = new SharedArena(buffer);
-    this.board = new Board(this.arena, resolveConfig({ boot: { kernel: "k" }, ...config }), this.#host());
-  }
-
-  in(at: number, size: AccessSize = 1): number {
-    this.#io(at, size, false);
-    return size === 1
-      ? this.#run.view.getUint8(DATA)
-      : size === 2
-        ? this.#run.view.getUint16(DATA, true)
-        : this.#run.view.getUint32(DATA, true);
-  }
-
-  out(at: number, value: number, size: AccessSize = 1): void {
-    this.#run.view.setUint32(DATA, value, true);
-    this.#io(at, size, true);
-  }
-
-  #io(at: number, size: AccessSize, write: boolean): void {
-    this.#now += 1000;
-    this.board.bus.io({ kind: "io", write, port: port(at), size, count: 1, dataOffset: DATA }, this.#run);
-  }
-
-  #host(): BoardHost {
-    const note = (text: string) => () => {
-      this.events.push(text);
-    };
-    return {
-      log: logTo("board", () => undefined),
-      nowNs: () => this.#now,
-      wallClock: () => Date.UTC(2026, 0, 1),
-      arm: () => undefined,
-      signal: () => true,
-      intr: () => undefined,
-      routesChanged: () => undefined,
-      gsiTaken: () => false,
-      serial: note("serial"),
-      resetMachine: note("reset"),
-      powerOff: note("power off"),
-      debugExit: (code) => this.events.push(`debug exit ${code}`),
-      unplug: (mask) => this.events.push(`unplug ${mask}`),
-      guestLine: (source, text) => this.events.push(`${source}: ${text}`),
-    };
-  }
-}
+import { BoardRig, EVERYTHING } from "./board-rig.js";
 
 describe("The machine map", () => {
   it("is in order of addresses, without overlaps", () => {
@@ -98,7 +30,7 @@ describe("The machine map", () => {
 
   for (const { base, owner } of LEGACY_PORTS) {
     it(`is true at 0x${base.toString(16)}: ${owner}`, () => {
-      assert.equal(new Fixture(EVERYTHING).board.bus.ownerOf(base), owner);
+      assert.equal(new BoardRig(EVERYTHING).board.bus.ownerOf(base), owner);
     });
   }
 });
@@ -106,7 +38,7 @@ describe("The machine map", () => {
 describe("Board", () => {
   it("builds the same shared state in every thread", () => {
     const buffer = new SharedArrayBuffer(1 << 20);
-    const [one, other] = [new Fixture(EVERYTHING, buffer), new Fixture(EVERYTHING, buffer)];
+    const [one, other] = [new BoardRig(EVERYTHING, buffer), new BoardRig(EVERYTHING, buffer)];
     assert.equal(one.arena.used, other.arena.used);
     one.board.reset();
     // A scratch register of the UART, and CMOS memory, set in one thread and read in the other.
@@ -119,16 +51,16 @@ describe("Board", () => {
   });
 
   it("leaves out what is not configured: those ports float high", () => {
-    const { board } = new Fixture({});
+    const { board } = new BoardRig({});
     assert.deepEqual(
       [0x10, 0x3f8, 0x2f8, 0xf4, 0xe9].map((at) => board.bus.ownerOf(port(at))),
       ["nothing", "nothing", "nothing", "nothing", "nothing"],
     );
-    assert.equal(new Fixture({}).in(0x3fd), 0xff);
+    assert.equal(new BoardRig({}).in(0x3fd), 0xff);
   });
 
   it("takes the ways of a PC to reset, to power off and to end a test", () => {
-    const fixture = new Fixture(EVERYTHING);
+    const fixture = new BoardRig(EVERYTHING);
     fixture.board.reset();
     fixture.out(0xcf9, 0x06);
     fixture.out(0x64, 0xfe);
@@ -140,17 +72,28 @@ describe("Board", () => {
   });
 
   it("shows the Xen platform's unplug protocol, and logs the guest's lines", () => {
-    const fixture = new Fixture(EVERYTHING);
+    const fixture = new BoardRig(EVERYTHING);
     fixture.board.reset();
     assert.equal(fixture.in(0x10, 2), 0x49d2);
     fixture.out(0x10, 3, 2);
     for (const letter of Buffer.from("hi\n")) fixture.out(0x12, letter);
     for (const letter of Buffer.from("yo\n")) fixture.out(0xe9, letter);
-    assert.deepEqual(fixture.events, ["unplug 3", "xen-platform: hi", "debugcon: yo"]);
+    assert.deepEqual(fixture.events, ["unplug 3", "xen: hi", "serial"]);
+  });
+
+  it("logs what a Xen guest writes to Xen's debug port, unless another device is there", () => {
+    const xen = { accel: { xenVersion: 0x4000a } };
+    const fixture = new BoardRig(xen);
+    for (const letter of Buffer.from("hi\n")) fixture.out(0xe9, letter);
+    assert.deepEqual(fixture.events, ["xen: hi"]);
+    const owner = (config: Partial<MachineConfig>): string => new BoardRig(config).board.bus.ownerOf(port(0xe9));
+    assert.equal(owner({ ...xen, debugcon: { chardev: { kind: "stream" } } }), "isa-debugcon");
+    assert.equal(owner({ ...xen, debugcon: { iobase: 0x402, chardev: { kind: "stream" } } }), "xen-debug-port");
+    assert.equal(owner({ ...xen, debugExit: { iobase: 0xe8, iosize: 2 } }), "isa-debug-exit");
   });
 
   it("has its PCI functions where a 440FX board has them", () => {
-    const fixture = new Fixture(EVERYTHING);
+    const fixture = new BoardRig(EVERYTHING);
     fixture.board.reset();
     const ids = [0, 1, 2].flatMap((device) =>
       [0, 1, 3].map((fn) => {
@@ -161,12 +104,44 @@ describe("Board", () => {
     const none = 0xffff_ffff;
     assert.deepEqual(
       ids.map((id) => id >>> 0),
-      [0x1237_8086, none, none, 0x7000_8086, none, 0x7113_8086, 0x0001_5853, none, none],
+      [0x1237_8086, none, none, 0x7000_8086, 0x7010_8086, 0x7113_8086, 0x0001_5853, none, none],
     );
   });
 
+  it("has no power management without ACPI", () => {
+    const fixture = new BoardRig({ ...EVERYTHING, acpi: false });
+    fixture.board.reset();
+    fixture.out(0xcf8, 0x8000_0b00, 4);
+    assert.equal(fixture.in(0xcfc, 4) >>> 0, 0xffff_ffff);
+    fixture.out(0xb2, 0xf1);
+    fixture.out(0xb004, 1 << 13, 2);
+    assert.deepEqual([fixture.in(0xb2), fixture.in(0xb008, 4) >>> 0, fixture.in(0xafe0)], [0xff, 0xffff_ffff, 0xff]);
+    assert.deepEqual(fixture.events, []);
+  });
+
+  it("leaves BARs, interrupt routes and triggers to the firmware, where there is one", () => {
+    const shadow = { ram: new Uint8Array(0x4_0000), rom: new Uint8Array(0x2_0000).fill(0x22) };
+    const fixture = new BoardRig(EVERYTHING, new SharedArrayBuffer(1 << 20), shadow);
+    fixture.board.reset();
+    assert.deepEqual(fixture.board.bridge.decodes(), []);
+    assert.equal(fixture.board.piix3.intxGsi(2, 1), -1);
+    assert.deepEqual([fixture.in(0x4d0), fixture.in(0x4d1)], [0, 0]);
+  });
+
+  it("answers for the segments below 1 MiB that have no memory, where there is firmware", () => {
+    const shadow = { ram: new Uint8Array(0x4_0000), rom: new Uint8Array(0x2_0000).fill(0x22) };
+    const fixture = new BoardRig(EVERYTHING, new SharedArrayBuffer(1 << 20), shadow);
+    fixture.board.reset();
+    assert.deepEqual([fixture.load(0xc_0000), fixture.load(0xf_0000)], [0xff, 0x22]);
+    fixture.out(0xcf8, 0x8000_0058, 4);
+    fixture.out(0xcfd, 0x30);
+    assert.deepEqual(fixture.events, ["1 segments"]);
+    assert.equal(fixture.load(0xf_0000), 0);
+    assert.equal(new BoardRig(EVERYTHING).load(0xf_0000), 0xff, "nobody else claims them");
+  });
+
   it("answers at every port in every width, whatever comes (P7)", () => {
-    const fixture = new Fixture(EVERYTHING);
+    const fixture = new BoardRig(EVERYTHING);
     fixture.board.reset();
     for (let at = 0; at < 0x1_0000; at++) {
       for (const size of [1, 2, 4] as const) {

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { apicIdOf, apicShifts, guestCpuid, tscScale } from "../../actors/cpuid.js";
+import { guestCpuid, tscScale } from "../../actors/cpuid.js";
 import type { CpuidEntry } from "../../actors/host/vcpu.js";
 import { resolveConfig } from "../../shared/config.js";
 import type { MachineConfig } from "../../shared/config.js";
 
 const XEN_VERSION = 0x4_000a;
+const BRAND = "A Processor @ 2.00GHz";
 const TSC_KHZ = 2_000_000;
 /** "XenVMMXenVMM", xen/include/public/arch-x86/cpuid.h */
 const XEN_SIGNATURE = [0x566e_6558, 0x6558_4d4d, 0x4d4d_566e];
@@ -28,16 +29,24 @@ const SUPPORTED: readonly CpuidEntry[] = [
   entry(0x8000_0008, 0, { eax: 46 }),
 ];
 
+/** What KVM can give of Hyper-V: KVM_GET_SUPPORTED_HV_CPUID. */
+const HYPERV: readonly CpuidEntry[] = [
+  entry(0x4000_0002, 0, { eax: 0x3839, ebx: 0x000a_0000 }),
+  entry(0x4000_0003, 0, { eax: 0xaff, edx: 0x8_0510 }),
+  entry(0x4000_0004, 0, { eax: 0xc2c }),
+  entry(0x4000_0005, 0, { eax: 1024, ebx: 64 }),
+];
+
 function cpuid(config: Partial<MachineConfig>, vcpu = 0): readonly CpuidEntry[] {
   const resolved = resolveConfig({ boot: { kernel: "k" }, ...config });
   return guestCpuid({
     config: resolved,
     supported: SUPPORTED,
+    supportedHyperv: HYPERV,
     vcpu,
-    apicId: apicIdOf(vcpu, resolved.vcpus),
+    brand: BRAND,
     tscDeadline: true,
     tscKhz: TSC_KHZ,
-    hypercallMsr: 0x4000_0000,
   });
 }
 
@@ -46,34 +55,6 @@ function leaf(entries: readonly CpuidEntry[], number: number, index = 0): CpuidE
   assert(found !== undefined, `leaf 0x${number.toString(16)}.${index}`);
   return found;
 }
-
-describe("apicIdOf()", () => {
-  it("gives socket, core and thread bits of their own", () => {
-    // 3 cores take 2 bits, 2 threads take 1: ids have a hole after each third core.
-    const topology = { cores: 3, threads: 2 };
-    assert.deepEqual(apicShifts(topology), { thread: 1, core: 3 });
-    assert.deepEqual(
-      Array.from({ length: 8 }, (_, i) => apicIdOf(i, topology)),
-      [0, 1, 2, 3, 4, 5, 8, 9],
-    );
-  });
-
-  it("counts from 0 without gaps where the topology is a power of two", () => {
-    assert.deepEqual(
-      Array.from({ length: 8 }, (_, i) => apicIdOf(i, { cores: 2, threads: 2 })),
-      [0, 1, 2, 3, 4, 5, 6, 7],
-    );
-  });
-
-  it("gives no two vCPUs the same id", () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 4 }), (cores, threads) => {
-        const ids = Array.from({ length: 64 }, (_, i) => apicIdOf(i, { cores, threads }));
-        assert.equal(new Set(ids).size, 64);
-      }),
-    );
-  });
-});
 
 describe("guestCpuid()", () => {
   it("shows Xen and nothing of KVM", () => {
@@ -86,6 +67,31 @@ describe("guestCpuid()", () => {
     assert.equal(
       entries.some(({ ebx: signature }) => signature === 0x4b4d_564b),
       false,
+    );
+  });
+
+  it("shows Hyper-V first, and Xen at 0x40000100 with MSR 0x40000200, when asked for both", () => {
+    const entries = cpuid({ accel: { xenVersion: XEN_VERSION }, cpu: { hyperv: ["relaxed"] } });
+    const first = leaf(entries, 0x4000_0000);
+    // It covers its own leaves only. "Microsoft Hv"
+    assert.deepEqual(
+      [first.eax, first.ebx, first.ecx, first.edx],
+      [0x4000_0005, 0x7263_694d, 0x666f_736f, 0x7648_2074],
+    );
+    const xen = leaf(entries, 0x4000_0100);
+    assert.deepEqual([xen.ebx, xen.ecx, xen.edx], XEN_SIGNATURE);
+    assert.equal(xen.eax, 0x4000_0105);
+    assert.equal(leaf(entries, 0x4000_0101).eax, XEN_VERSION);
+    assert.deepEqual([leaf(entries, 0x4000_0102).eax, leaf(entries, 0x4000_0102).ebx], [1, 0x4000_0200]);
+  });
+
+  it("shows Hyper-V alone without Xen", () => {
+    const entries = cpuid({ accel: { xenVersion: 0 }, cpu: { hyperv: ["relaxed"] } });
+    assert.deepEqual(
+      entries
+        .filter(({ function: number }) => number >= 0x4000_0000 && number < 0x4001_0000)
+        .map(({ function: n }) => n),
+      [0x4000_0000, 0x4000_0001, 0x4000_0002, 0x4000_0003, 0x4000_0004, 0x4000_0005],
     );
   });
 
@@ -123,15 +129,23 @@ describe("guestCpuid()", () => {
 
   it("says that a lone processor has no siblings", () => {
     const one = leaf(cpuid({}), 1);
-    assert.deepEqual([one.ebx >>> 16, one.edx & (1 << 28)], [1, 0]);
+    assert.deepEqual([one.ebx >>> 16, one.edx & (1 << 28)], [0, 0]);
   });
 
-  it("shares small caches by core and large ones by package", () => {
-    const entries = cpuid({ vcpus: { count: 4, cores: 2, threads: 2 } });
-    // EAX 25:14: logical processors that share the cache, less one; 31:26: cores of the package, less one.
-    const sharing = (index: number): number => (leaf(entries, 4, index).eax >>> 14) & 0xfff;
-    assert.deepEqual([sharing(0), sharing(3)], [1, 3]);
-    assert.equal(leaf(entries, 4, 3).eax >>> 26, 1);
+  it("has the host processor's name, which KVM leaves out", () => {
+    const entries = cpuid({});
+    const bytes = [0x8000_0002, 0x8000_0003, 0x8000_0004].flatMap((number) => {
+      const { eax, ebx, ecx, edx } = leaf(entries, number);
+      return [...new Uint8Array(Uint32Array.of(eax, ebx, ecx, edx).buffer)];
+    });
+    assert.equal(Buffer.from(bytes).toString("latin1"), BRAND.padEnd(48, "\0"));
+    assert.equal(entries.filter(({ function: number }) => number === 0x8000_0002).length, 1);
+  });
+
+  it("takes away a feature, the hypervisor bit too, and the XSAVE state that goes with it", () => {
+    const off = cpuid({ cpu: { features: { hypervisor: false, xsave: false } } });
+    assert.equal(leaf(off, 1).ecx, 1 << 24);
+    assert.equal(leaf(off, 4, 3).eax >>> 26, 0, "the rest stays");
   });
 });
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { guestMemory, xenConfig } from "../../actors/guest-layout.js";
+import { guestMemory, processorMemory, shadowBytes, xenConfig } from "../../actors/guest-layout.js";
 import type { MachineMemory } from "../../actors/machine-memory.js";
 import { gpa } from "../../shared/brand.js";
 import { resolveConfig } from "../../shared/config.js";
@@ -32,6 +32,36 @@ describe("guestMemory()", () => {
   });
 });
 
+describe("With firmware", () => {
+  const rom = { memory: { buffer: new SharedArrayBuffer(256 * 1024), hva: 0 }, size: 256 * 1024 };
+  new Uint8Array(rom.memory.buffer).fill(0x22);
+  const parts = { ...memory(), rom };
+
+  it("guestMemory() has no RAM behind video memory, and RAM above it", () => {
+    const ram = guestMemory(parts, config(), undefined);
+    assert.deepEqual(
+      [0x9_ffff, 0xa_0000, 0xb_ffff, 0xc_0000, 0xf_ffff].map((at) => ram.region(at, 1) !== undefined),
+      [true, false, false, true, true],
+    );
+    ram.write(0xc_0001, Uint8Array.of(7));
+    assert.equal(new Uint8Array(parts.ram[0]?.memory.buffer ?? new ArrayBuffer(0))[0xc_0001], 7);
+  });
+
+  it("processorMemory() follows the attributes, and shows the ROM below 4 GiB", () => {
+    const view = processorMemory(parts, guestMemory(parts, config(), undefined), () => 0);
+    assert.deepEqual(
+      [0xd_ffff, 0xe_0000, 0xffff_ffff].map((at) => view.region(at, 1)?.bytes[0]),
+      [undefined, 0x22, 0x22],
+    );
+  });
+
+  it("shadowBytes() are the RAM from 0xc0000 on, and the ROM's last 128 KiB", () => {
+    const shadow = shadowBytes(parts);
+    assert.deepEqual([shadow?.ram.length, shadow?.rom.length], [256 * 1024, 128 * 1024]);
+    assert.equal(shadowBytes(memory()), undefined);
+  });
+});
+
 describe("xenConfig()", () => {
   it("turns the UUID into the handle's bytes, and limits into the domain's", () => {
     const domain = xenConfig(
@@ -41,6 +71,7 @@ describe("xenConfig()", () => {
         accel: { xenVersion: 0x4_0011, evtchnMaxPirq: 300, gnttabMaxFrames: 9 },
         xenDomid: 5,
       }),
+      true,
     );
     assert.deepEqual(Buffer.from(domain.handle).toString("hex"), "550e8400e29b41d4a716446655440000");
     assert.deepEqual(
@@ -51,7 +82,7 @@ describe("xenConfig()", () => {
 
   it("counts as RAM what the memory map calls RAM, in whole frames: the one below the firmware's area, too", () => {
     // 0 to 0x9fc00, 1 MiB to 3.5 GiB, and what is left from 4 GiB.
-    assert.deepEqual(xenConfig(config({ memoryBytes: 4 * 2 ** 30 })).ram, [
+    assert.deepEqual(xenConfig(config({ memoryBytes: 4 * 2 ** 30 }), true).ram, [
       { first: 0, count: 0xa0 },
       { first: 0x100, count: 0xe_0000 - 0x100 },
       { first: 0x10_0000, count: 0x2_0000 },

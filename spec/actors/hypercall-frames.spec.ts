@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { KernelFrame, RegisterFrame } from "../../actors/hypercall-frames.js";
 import { KvmRun } from "../../actors/host/exit.js";
+import { kvmRegs } from "../../actors/host/kvm-abi.js";
 import { vcpuId } from "../../shared/brand.js";
 import { kvmReference, runOffset } from "../support/kvm-reference.js";
 
@@ -125,5 +126,55 @@ describe("KernelFrame", () => {
     frame.result = ENOSYS;
     frame.finish();
     assert.equal(run.view.getBigInt64(runOffset("xenResult"), true), -38n);
+  });
+});
+
+describe("rewind()", () => {
+  const registers = (): Parameters<KernelFrame["rewind"]>[0] => {
+    const view = kvmRegs.view(new ArrayBuffer(kvmRegs.size));
+    view.rip = 0xffff_8000_0000_1003n;
+    view.rdx = 0xdddd_dddd_dddd_ddddn;
+    return view;
+  };
+
+  it("takes the guest back to its vmcall, with the arguments that were set and no others", () => {
+    const run = runArea();
+    run.view.setUint32(KvmRun.XEN_INPUT, 13, true);
+    const frame = new KernelFrame(vcpuId(0), run);
+    frame.fetch(true, 0);
+    frame.set(0, 0x1234, 0x5678_9abc);
+    frame.set(1, 0, 7);
+    const regs = registers();
+    frame.rewind(regs);
+    assert.deepEqual(
+      [regs.rip, regs.rax, regs.rdi, regs.rsi, regs.rdx],
+      [0xffff_8000_0000_1000n, 13n, 0x1234_5678_9abcn, 7n, 0xdddd_dddd_dddd_ddddn],
+    );
+  });
+
+  it("takes a 32-bit guest back to the out of its stub", () => {
+    const run = runArea();
+    set(run, { rax: 13n });
+    const frame = new RegisterFrame(vcpuId(0), run);
+    frame.fetch(false, 0);
+    frame.set(0, 0, 0x9abc_def0);
+    frame.set(1, 0, 5);
+    const regs = registers();
+    frame.rewind(regs);
+    assert.deepEqual(
+      [regs.rip, regs.rax, regs.rbx, regs.rcx, regs.rdx],
+      [0xffff_8000_0000_1001n, 13n, 0x9abc_def0n, 5n, 0xdddd_dddd_dddd_ddddn],
+    );
+  });
+
+  it("forgets the arguments of an earlier call", () => {
+    const frame = new KernelFrame(vcpuId(0), runArea());
+    frame.fetch(true, 0);
+    frame.set(2, 0, 5);
+    frame.fetch(true, 0);
+    frame.set(0, 0, 9);
+    const regs = registers();
+    frame.rewind(regs);
+    assert.deepEqual([regs.rdi, regs.rdx], [9n, 0xdddd_dddd_dddd_ddddn]);
   });
 });

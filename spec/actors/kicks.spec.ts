@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
 import { Kicks } from "../../actors/kicks.js";
 import { KvmRun } from "../../actors/host/exit.js";
 import type { Libc } from "../../actors/host/libc.js";
@@ -14,18 +16,20 @@ class Fixture {
   readonly calls: number[][] = [];
   readonly runs: readonly KvmRun[];
   readonly kicks: Kicks;
-  readonly #arena = new SharedArrayBuffer(4096);
+  readonly arena = new SharedArrayBuffer(4096);
+  readonly areas = new SharedArrayBuffer(2 * AREA);
+  /** Of the worker that plays a vCPU. */
+  readonly state = new Int32Array(new SharedArrayBuffer(12));
 
   constructor() {
-    const areas = new SharedArrayBuffer(2 * AREA);
-    this.runs = [0, 1].map((vcpu) => new KvmRun(areas, vcpu * AREA, AREA));
+    this.runs = [0, 1].map((vcpu) => new KvmRun(this.areas, vcpu * AREA, AREA));
     this.kicks = this.another();
   }
 
   /** The same object in another thread. */
   another(): Kicks {
     const fast = (...args: number[]): number => this.calls.push(args);
-    return new Kicks(new SharedArena(this.#arena), { fast } as unknown as Libc, this.runs);
+    return new Kicks(new SharedArena(this.arena), { fast } as unknown as Libc, this.runs);
   }
 
   immediateExit(vcpu: number): number | undefined {
@@ -90,5 +94,59 @@ describe("Kicks", () => {
     fixture.kicks.pollWait(0, 15);
     const slept = performance.now() - start;
     assert(slept >= 14 && slept < 2000);
+  });
+
+  it("hold vCPUs out of the guest: those that are outside cost nothing", () => {
+    const fixture = new Fixture();
+    let done = false;
+    fixture.kicks.whileHeld(() => {
+      done = true;
+    });
+    assert(done);
+    assert.deepEqual(fixture.calls, []);
+  });
+
+  it("hold a vCPU that goes in and out, each time until the work is done", async () => {
+    const fixture = new Fixture();
+    const { arena, areas, state } = fixture;
+    const worker = new Worker(new URL("kicks-worker.js", import.meta.url), {
+      workerData: { arena, areas, areaBytes: AREA, state },
+    });
+    while (Atomics.load(state, 2) === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    for (let round = 0; round < 200; round++) {
+      const before = Atomics.load(state, 2);
+      fixture.kicks.whileHeld(() => {
+        for (let look = 0; look < 100; look++) assert.equal(Atomics.load(state, 0), 0);
+      });
+      // It goes on afterwards.
+      while (Atomics.load(state, 2) === before) Atomics.wait(state, 2, before, 1);
+    }
+    Atomics.store(state, 1, 1);
+    fixture.kicks.request(1, 0);
+    await once(worker, "exit");
+  });
+
+  it("wait until the other vCPU has settled", async () => {
+    const fixture = new Fixture();
+    const { arena, areas, state } = fixture;
+    const worker = new Worker(new URL("kicks-worker.js", import.meta.url), {
+      workerData: { arena, areas, areaBytes: AREA, state },
+    });
+    while (Atomics.load(state, 2) === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    // It says so each time that it has left the guest, which it does only when it is asked.
+    const rounds = Atomics.load(state, 2);
+    for (let round = 1; round <= 20; round++) {
+      fixture.kicks.settle(0, 1, 0);
+      assert(Atomics.load(state, 2) >= rounds + round - 1);
+    }
+    Atomics.store(state, 1, 1);
+    fixture.kicks.request(1, 0);
+    await once(worker, "exit");
+  });
+
+  it("do not wait for ever for a vCPU that does not settle", () => {
+    const fixture = new Fixture();
+    fixture.kicks.settle(0, 1, 32);
+    assert.equal(fixture.kicks.take(1), 32);
   });
 });

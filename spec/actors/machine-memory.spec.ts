@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { controlLayout, ramAt, scratchOf, ThreadSlot } from "../../actors/machine-memory.js";
 import type { MachineMemory } from "../../actors/machine-memory.js";
 import { MemorySlot } from "../../actors/memory-slots.js";
+import { PAM_SEGMENTS } from "../../devices/pci/pam.js";
 import { gfn, gpa } from "../../shared/brand.js";
 
 const PAGE = 4096;
@@ -11,6 +12,7 @@ const SCRATCH = 64 * 1024;
 const needs = fc.record({
   vcpus: fc.integer({ min: 1, max: 8 }),
   disks: fc.nat(16),
+  nets: fc.nat(4),
   runBytes: fc.constantFrom(4096, 3 * 4096, 12_000),
   xenBytes: fc.nat(1 << 20),
   overlayPages: fc.nat(1100),
@@ -21,7 +23,7 @@ describe("controlLayout()", () => {
     fc.assert(
       fc.property(needs, (wanted) => {
         const layout = controlLayout(wanted);
-        const threads = 2 + wanted.disks + wanted.vcpus;
+        const threads = 2 + wanted.disks + wanted.nets + wanted.vcpus;
         const parts = [
           [layout.arena, layout.arenaBytes],
           [layout.scratch, threads * SCRATCH],
@@ -29,6 +31,7 @@ describe("controlLayout()", () => {
           [layout.overlays, wanted.overlayPages * PAGE],
           [layout.savedRam, wanted.overlayPages * PAGE],
           [layout.special, 4 * PAGE],
+          [layout.resetPage, PAGE],
         ] as const;
         let end = 0;
         for (const [start, length] of parts) {
@@ -44,16 +47,17 @@ describe("controlLayout()", () => {
 
 describe("ThreadSlot", () => {
   it("gives each thread a piece of scratch memory of its own", () => {
-    const [disks, vcpus] = [3, 4];
+    const [disks, nets, vcpus] = [3, 2, 4];
     const slots = [
       ThreadSlot.machine,
       ThreadSlot.device,
       ...Array.from({ length: disks }, (_, i) => ThreadSlot.disk(i)),
-      ...Array.from({ length: vcpus }, (_, i) => ThreadSlot.vcpu(i, disks)),
+      ...Array.from({ length: nets }, (_, i) => ThreadSlot.net(i, disks)),
+      ...Array.from({ length: vcpus }, (_, i) => ThreadSlot.vcpu(i, disks + nets)),
     ];
     assert.deepEqual(
       slots,
-      Array.from({ length: 2 + disks + vcpus }, (_, i) => i),
+      Array.from({ length: 2 + disks + nets + vcpus }, (_, i) => i),
     );
     const memory = {
       control: { buffer: new SharedArrayBuffer(16 * SCRATCH), hva: 0x1000 },
@@ -91,7 +95,10 @@ describe("ramAt()", () => {
 describe("MemorySlot", () => {
   it("numbers RAM, special and overlay pages apart, below KVM's 509 slots of old hosts where RAM is", () => {
     // 1 TiB of RAM in blocks of 4 GiB is 257 blocks.
-    assert(MemorySlot.ram(257) < MemorySlot.special);
+    assert(MemorySlot.ram(257) < MemorySlot.aboveOneMib);
+    const firmware = [MemorySlot.aboveOneMib, MemorySlot.rom, ...PAM_SEGMENTS.map((_, i) => MemorySlot.pam(i))];
+    assert.equal(new Set(firmware).size, 2 + PAM_SEGMENTS.length);
+    assert(Math.max(...firmware) < MemorySlot.special);
     assert.equal(MemorySlot.overlay(0), MemorySlot.special + 1);
     assert.equal(MemorySlot.overlay(7), MemorySlot.overlay(0) + 7);
   });

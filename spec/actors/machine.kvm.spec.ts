@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createConnection } from "node:net";
 import { performance } from "node:perf_hooks";
+import type { Machine } from "../../actors/machine.js";
 import { VmmError } from "../../shared/errors.js";
 import { machines, smallGuest } from "../support/machines.js";
 import { requireKvm } from "../support/require-kvm.js";
@@ -11,6 +12,12 @@ import { ECHO_PLUS_ONE, HALT, outb, SPIN, tinyGuest } from "../support/tiny-gues
 
 /** Far more than a kick takes, and far less than what a person notices. */
 const PROMPT_MS = 500;
+
+/** A pause or a reset waits for the device actor, whose thread may still load its code: not when they are timed. */
+async function allUp(machine: Machine): Promise<void> {
+  await machine.pause();
+  await machine.resume();
+}
 
 async function timed(work: Promise<unknown>): Promise<number> {
   const start = performance.now();
@@ -89,7 +96,10 @@ describe("Machine", function () {
       await waitFor("xen-log", "Hello");
       while (machine.status() !== "paused") await new Promise((resolve) => setTimeout(resolve, 1));
       assert.match(await machine.describeVcpus(), /vCPU 0:/);
+      assert.equal(machine.poweredOff, true);
+      await assert.rejects(machine.resume(), refusal("STATE", /powered off: reset it first/));
       await machine.reset();
+      assert.equal(machine.poweredOff, false);
       await machine.resume();
       while (text("xen-log").split("Hello").length < 3) await new Promise((resolve) => setTimeout(resolve, 1));
     });
@@ -99,6 +109,7 @@ describe("Machine", function () {
     it("pauses, resumes and stops it promptly (V5)", async () => {
       const { machine } = await create(smallGuest("spin.elf"));
       await machine.start();
+      await allUp(machine);
       for (let round = 0; round < 5; round++) {
         assert((await timed(machine.pause())) < PROMPT_MS);
         assert.equal(machine.status(), "paused");
@@ -135,6 +146,7 @@ describe("Machine", function () {
     it("obeys a pause that comes while a reset is under way", async () => {
       const { machine } = await create(smallGuest("spin.elf"));
       await machine.start();
+      await allUp(machine);
       for (let round = 0; round < 5; round++) {
         await machine.reset();
         await new Promise((resolve) => setTimeout(resolve, round));
@@ -147,6 +159,7 @@ describe("Machine", function () {
       for (let round = 0; round < 4; round++) {
         const { machine } = await create(smallGuest("spin.elf"));
         await machine.start();
+        await allUp(machine);
         await machine.reset();
         await new Promise((resolve) => setTimeout(resolve, round));
         assert((await timed(machine.stop())) < PROMPT_MS);
@@ -169,7 +182,7 @@ describe("Machine", function () {
 
   describe("with a guest that cannot go on", () => {
     it("reports a triple fault with registers, code and the last exits, and does not hang (V1)", async () => {
-      const { machine } = await create(smallGuest("triple-fault.elf"));
+      const { machine } = await create(smallGuest("triple-fault.elf", { noReboot: true }));
       await machine.start();
       const end = await machine.ended;
       assert(end.kind === "crash");
@@ -228,6 +241,7 @@ describe("Machine", function () {
       const kernel = guest("loop.elf", [...outb(0xcf9, 0x06), ...HALT]);
       const { machine } = await create(smallGuest("", { boot: { kernel } }));
       await machine.start();
+      await allUp(machine);
       for (let round = 0; round < 5; round++) {
         assert((await timed(machine.pause())) < PROMPT_MS);
         await machine.resume();
@@ -246,6 +260,25 @@ describe("Machine", function () {
       });
     }
 
+    it("passes on what it says at the debug port, the last line without its newline too", async () => {
+      const words = [...Buffer.from("first\n\xfflast", "latin1")].flatMap((byte) => outb(0x402, byte));
+      const kernel = guest("talk.elf", [...words, ...outb(0xf4, 0), ...SPIN]);
+      const { machine, text, log } = await create(
+        smallGuest("", {
+          boot: { kernel },
+          debugcon: { iobase: 0x402, chardev: { kind: "stream" } },
+          debugExit: { iobase: 0xf4, iosize: 4 },
+        }),
+      );
+      await machine.start();
+      await machine.ended;
+      assert.equal(text("debugcon"), "first\n\xfflast");
+      assert.deepEqual(
+        log.map(({ message }) => message).filter((message) => message.startsWith("debugcon")),
+        ["debugcon: first", "debugcon: \xfflast"],
+      );
+    });
+
     it("carries bytes to and from a serial port", async () => {
       const kernel = guest("echo.elf", ECHO_PLUS_ONE);
       const { machine, text, waitFor } = await create(smallGuest("", { boot: { kernel } }));
@@ -255,6 +288,21 @@ describe("Machine", function () {
       await machine.writeStream("serial0", Uint8Array.of(0x7d));
       await waitFor("serial0", "~");
       assert.equal(text("serial0"), `${String.fromCharCode(...sent.map((byte) => byte + 1))}~`);
+    });
+
+    it("receives a break as a zero byte, and shows its PCI bus", async () => {
+      const kernel = guest("echo.elf", ECHO_PLUS_ONE);
+      const { machine, text, waitFor } = await create(smallGuest("", { boot: { kernel } }));
+      await assert.rejects(
+        machine.pciFunctions(),
+        refusal("STATE", /Cannot look at the PCI bus of a machine that is stopped/),
+      );
+      await machine.start();
+      await machine.sendBreak("serial0");
+      await waitFor("serial0", "\x01");
+      assert.equal(text("serial0"), "\x01");
+      const names = (await machine.pciFunctions()).map(({ name }) => name);
+      assert.deepEqual([names[0], names.at(-1)], ["i440fx", "xen-platform"]);
     });
 
     it("holds its start until somebody connects to a socket that waits", async () => {

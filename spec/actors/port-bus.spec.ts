@@ -5,7 +5,7 @@ import type { IoExit, MmioExit } from "../../actors/host/exit.js";
 import { PortBus } from "../../actors/port-bus.js";
 import type { DynamicDecodes } from "../../actors/port-bus.js";
 import { gpa, port } from "../../shared/brand.js";
-import type { AccessSize, IoHandler } from "../../shared/io.js";
+import type { AccessSize, IoHandler, RepeatedAccess } from "../../shared/io.js";
 
 const DATA = 4096;
 
@@ -48,6 +48,31 @@ function mmio(
 }
 
 describe("PortBus", () => {
+  it("gives a whole `rep` exit to a handler that takes it", () => {
+    const bus = new PortBus();
+    const taken: unknown[] = [];
+    const handler = {
+      ...{ read: () => 0, write: () => undefined },
+      readRepeated: ({ offset, size, data }: RepeatedAccess) => {
+        taken.push(["read", offset, size, data.length]);
+        data.fill(0x5a);
+      },
+      writeRepeated: ({ offset, size, data }: RepeatedAccess) => {
+        taken.push(["write", offset, size, ...data]);
+      },
+    };
+    bus.attach("disk", [{ base: port(0x1f0), length: 8, handler }]);
+    const run = runArea();
+    io(bus, run, { write: false, port: 0x1f0, size: 2, count: 3 });
+    assert.deepEqual([...run.bytes.subarray(DATA, DATA + 7)], [0x5a, 0x5a, 0x5a, 0x5a, 0x5a, 0x5a, 0]);
+    io(bus, run, { write: true, port: 0x1f0, size: 4, count: 2 });
+    io(bus, run, { write: false, port: 0x1f0, size: 2, count: 1 });
+    assert.deepEqual(taken, [
+      ["read", 0, 2, 6],
+      ["write", 0, 4, 0x5a, 0x5a, 0x5a, 0x5a, 0x5a, 0x5a, 0, 0],
+    ]);
+  });
+
   it("gives the handler an offset into its range, and the access's size and value", () => {
     const bus = new PortBus();
     const device = new Recorder(0x1234);

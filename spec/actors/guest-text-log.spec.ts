@@ -1,19 +1,32 @@
 import assert from "node:assert/strict";
-import { XenConsoleLog } from "../../actors/xen-console-log.js";
+import { GuestTextLog } from "../../actors/guest-text-log.js";
 import { logTo } from "../../shared/log.js";
 
-function made(): { readonly console: XenConsoleLog; readonly lines: string[] } {
+function made(): { readonly console: GuestTextLog; readonly lines: string[] } {
   const lines: string[] = [];
-  return { console: new XenConsoleLog(logTo("devices", ({ message }) => lines.push(message))), lines };
+  return {
+    console: new GuestTextLog(
+      logTo("devices", ({ message }) => lines.push(message)),
+      "xen console",
+    ),
+    lines,
+  };
 }
 
 const bytes = (text: string): Uint8Array => Buffer.from(text, "latin1");
 
-describe("XenConsoleLog", () => {
+describe("GuestTextLog", () => {
   it("logs whole lines, however they come", () => {
     const { console, lines } = made();
     for (const part of ["(d1) hel", "lo\r\nsec", "ond\n", "\n", "rest"]) console.write(bytes(part));
     assert.deepEqual(lines, ["xen console: (d1) hello", "xen console: second"]);
+  });
+
+  it("logs the last line when nothing more comes, though it has no newline", () => {
+    const { console, lines } = made();
+    console.write(bytes("(d1) panic"));
+    assert.deepEqual([console.finish(), console.finish()], [true, false]);
+    assert.deepEqual(lines, ["xen console: (d1) panic"]);
   });
 
   it("escapes what would drive a terminal (U2)", () => {
