@@ -4,13 +4,13 @@ import { UsageError } from "./usage.js";
 
 /** [QEMU] isa-debug-exit gives odd codes, so an even one for a crash is never taken for a test guest's verdict. */
 export const ExitCode = {
-  /** The guest powered off, or somebody told us to quit. */
+  /** The guest powered off, or asked for a reset that it was not to have, or somebody told us to quit. */
   done: 0,
   /** The host failed, or lacks what the machine needs. */
   host: 1,
   /** The command line, or a file that it names, is wrong. */
   usage: 2,
-  /** The guest crashed: triple fault, KVM internal error, crash shutdown. */
+  /** The guest crashed: triple faults, KVM internal error, crash shutdown. */
   crash: 4,
 } as const;
 
@@ -19,7 +19,7 @@ export const SIGNAL_BASE = 128;
 
 /** For the help text, in order. */
 export const EXIT_CODES: readonly (readonly [code: string, meaning: string])[] = [
-  ["0", "the guest powered off, or the monitor or Ctrl-A x quit"],
+  ["0", "the guest powered off or (with --no-reboot) asked for a reset, or the monitor or Ctrl-A x quit"],
   ["1", "the host failed, or lacks what the machine needs"],
   ["2", "the command line, or a file that it names, is wrong"],
   ["4", "the guest crashed"],

@@ -4,7 +4,9 @@ import { OPTIONS, spell } from "./options/table.js";
 import type { OptionRow } from "./options/table.js";
 
 const USAGE = `usage: xenolith [options]
+       xenolith doctor [--json]
        xenolith selftest [--smp N] [--transport kernel|userspace] [--group NAME]
+       xenolith stress [--smp N] [--seconds N] [--seed N] [--only NAME,NAME] [--json]
 
 Runs a Xen HVM guest on KVM. Options are QEMU's, with one dash or two; ",," stands for a comma in a value.
 `;
@@ -18,6 +20,7 @@ const EXAMPLE = `example:
 const KEYS = `keys where the terminal is shared (mon:stdio):
   Ctrl-A x  exit             Ctrl-A c  switch between the consoles and the monitor
   Ctrl-A h  help             Ctrl-A t  time stamps on or off
+  Ctrl-A b  send a break     Ctrl-A Ctrl-A  send Ctrl-A
 `;
 
 export function helpText(): string {

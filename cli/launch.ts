@@ -2,7 +2,7 @@
 import type { Consoles } from "./console/consoles.js";
 import { exitCodeOfEnd } from "./exit-codes.js";
 import type { MachineEnd, RunnableMachine } from "./library.js";
-import type { MonitorHost } from "./monitor/commands.js";
+import type { MonitorHost } from "./monitor/command.js";
 import type { OpenMonitor } from "./monitor/socket.js";
 import type { LaunchPlan } from "./options/plan.js";
 import { describeError } from "./report.js";
@@ -86,7 +86,17 @@ function startable(machine: RunnableMachine, startsAtOnce: boolean): MonitorHost
       if (started) await machine.reset();
     },
     powerButton: () => machine.powerButton(),
+    suspend: () => machine.suspend(),
+    setMemoryTarget: (bytes) => machine.setMemoryTarget(bytes),
     dumpMemory: (path) => machine.dumpMemory(path),
-    status: () => (started ? machine.status() : "paused (prelaunch)"),
+    pciFunctions: () => machine.pciFunctions(),
+    networks: () => machine.networks(),
+    cdDrives: () => machine.cdDrives(),
+    changeMedium: (id, path, options) => machine.changeMedium(id, path, options),
+    config: machine.config,
+    status() {
+      if (!started) return "paused (prelaunch)";
+      return machine.poweredOff ? "paused (shutdown)" : machine.status();
+    },
   };
 }

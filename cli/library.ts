@@ -1,5 +1,5 @@
 /** What the launcher needs of the library's machine. */
-import type { StreamName } from "../index.js";
+import type { CdDriveStatus, NetworkStatus, PciFunctionReport, ResolvedConfig, StreamName } from "../index.js";
 
 /** Why a machine came to its end. */
 export type MachineEnd =
@@ -15,15 +15,29 @@ export type MachineEnd =
   | { readonly kind: "failed"; readonly error: Error };
 
 export interface RunnableMachine extends AsyncDisposable {
+  readonly config: Pick<ResolvedConfig, "disks" | "nets">;
+  /** The guest has powered off, and the machine is kept until it is reset or stopped. */
+  readonly poweredOff: boolean;
   /** Settles once, when all that the guest wrote has gone to the listeners; never rejects. */
   readonly ended: Promise<MachineEnd>;
   start(): Promise<void>;
   pause(): Promise<void>;
   resume(): Promise<void>;
   reset(): Promise<void>;
+  /** Asks a Xen guest to suspend itself; resolves when it has. */
+  suspend(): Promise<void>;
+  /** Sets what the balloon driver of a Xen guest aims at. */
+  setMemoryTarget(bytes: number): Promise<void>;
   stop(): Promise<void>;
   /** Presses the ACPI power button. */
   powerButton(): Promise<void>;
+  /** Puts a serial port's line into the break condition for a moment. */
+  sendBreak(stream: StreamName): Promise<void>;
+  cdDrives(): Promise<readonly CdDriveStatus[]>;
+  /** Puts the image at `path`, or nothing, into the CD drive called `id`; `force` opens a tray that the guest has locked. */
+  changeMedium(id: string, path: string | undefined, options?: { readonly force?: boolean }): Promise<void>;
+  pciFunctions(): Promise<readonly PciFunctionReport[]>;
+  networks(): Promise<readonly NetworkStatus[]>;
   /** Writes the guest's memory and registers to an ELF core file. */
   dumpMemory(path: string): Promise<void>;
   /** "running", "paused" and so on, for a person. */

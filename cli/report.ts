@@ -1,6 +1,6 @@
 /** Errors as the launcher prints them: one line for what a person can act on, the stack only for our own bugs. */
 import { codeOf } from "./exit-codes.js";
-import { UsageError } from "./usage.js";
+import { UsageError, didYouMean } from "./usage.js";
 
 /** Fields of the configuration with the option that sets them; the first row that is a beginning of the path counts. */
 const OPTION_OF_FIELD: readonly (readonly [path: RegExp, option: string])[] = [
@@ -17,19 +17,40 @@ const OPTION_OF_FIELD: readonly (readonly [path: RegExp, option: string])[] = [
   [/^accel\.transport$/, "--accel xen-transport"],
   [/^accel\.evtchnMaxPirq$/, "--accel xen-evtchn-max-pirq"],
   [/^accel\.gnttabMaxFrames$/, "--accel xen-gnttab-max-frames"],
-  [/^accel$/, "--accel"],
+  [/^accel\b.*$/, "--accel"],
   [/^xenDomid$/, "--xen-domid"],
   [/^cpu\.features\.(.*)$/, "--cpu $1"],
+  [/^cpu\.hyperv\.([a-z].*)$/, "--cpu hv-$1"],
+  [/^cpu\.hypervSpinlocks$/, "--cpu hv-spinlocks"],
   [/^cpu\b.*$/, "--cpu"],
   [/^boot\.kernel$/, "--kernel"],
   [/^boot\.initrd$/, "--initrd"],
   [/^boot\.cmdline$/, "--append"],
+  [/^boot\.bios$/, "--bios"],
+  [/^boot\.menuTimeoutMs$/, "--boot splash-time"],
+  [/^boot\.retryMs$/, "--boot reboot-timeout"],
+  [/^boot\.(\w+)$/, "--boot $1"],
   [/^disks\.\d+\.attach\.vdev$/, "--device vdev"],
+  [/^disks\.\d+\.attach$/, "--drive"],
+  [/^disks\.\d+\.attach\.slot$/, "--device addr"],
+  [/^disks\.\d+\.serial$/, "--device serial"],
+  [/^disks\.\d+\.bootIndex$/, "--device bootindex"],
   [/^disks\.\d+\.path$/, "--drive file"],
   [/^disks\.\d+\.readOnly$/, "--drive readonly"],
   [/^disks\.\d+\.locking$/, "--drive file.locking"],
   [/^disks\.\d+\.(\w+)$/, "--drive $1"],
   [/^disks\b.*$/, "--drive"],
+  [/^nets\.\d+\.backend\.hostForwards\b.*$/, "--netdev hostfwd"],
+  [/^nets\.\d+\.backend\.reconnectMs$/, "--netdev reconnect-ms"],
+  [/^nets\.\d+\.backend\.path$/, "--netdev addr.path"],
+  [/^nets\.\d+\.backend\.(local|remote)$/, "--netdev $1.path"],
+  [/^nets\.\d+\.backend\.(\w+)$/, "--netdev $1"],
+  [/^nets\.\d+\.model\.slot$/, "--device addr"],
+  [/^nets\.\d+\.bootIndex$/, "--device bootindex"],
+  [/^nets\.\d+\.(\w+)$/, "--device virtio-net-pci $1"],
+  [/^nets\b.*$/, "--device virtio-net-pci"],
+  [/^devices\.\d+\.slot$/, "--device addr"],
+  [/^devices\b.*$/, "--device"],
   [/^serials\.\d+\.path$/, "--serial path"],
   [/^serials\b.*$/, "--serial"],
   [/^xenConsole\b.*$/, "--device xen-console"],
@@ -53,10 +74,13 @@ export function describeError(error: unknown): string {
 /** Names the option in place of the field. */
 function configLine(error: Error): string | undefined {
   if (!("details" in error) || typeof error.details !== "object" || error.details === null) return undefined;
-  const { path, reason } = error.details as { readonly path?: unknown; readonly reason?: unknown };
+  const { path, reason, given, known } = error.details as Readonly<Record<string, unknown>>;
   if (typeof path !== "string" || typeof reason !== "string") return undefined;
   const row = OPTION_OF_FIELD.find(([pattern]) => pattern.test(path));
-  return row === undefined ? undefined : `${path.replace(row[0], row[1])}: ${reason}`;
+  if (row === undefined) return undefined;
+  // What could have been given, where the library knows.
+  const hint = typeof given === "string" && typeof known === "string" ? didYouMean(given, known.split(" ")) : "";
+  return `${path.replace(row[0], row[1])}: ${reason}${hint}`;
 }
 
 /** What the system said, where the message does not. */

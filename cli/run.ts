@@ -6,7 +6,7 @@ import { exitCodeOfError } from "./exit-codes.js";
 import { runMachine } from "./launch.js";
 import { Arguments } from "./options/arguments.js";
 import { planLaunch } from "./options/plan.js";
-import { packageVersion } from "./package-root.js";
+import { packageVersion } from "../package-root.js";
 import { describeError } from "./report.js";
 
 /** Returns the exit code. Never rejects: what goes wrong is told on standard error. */
@@ -15,6 +15,17 @@ export async function run(argv: readonly string[]): Promise<number> {
     if (argv[0] === "selftest") {
       const { selftestCommand } = await import("./selftest/command.js");
       return await selftestCommand(argv.slice(1));
+    }
+    if (argv[0] === "stress") {
+      const { stressCommand } = await import("./stress/command.js");
+      return await stressCommand(argv.slice(1));
+    }
+    if (argv[0] === "doctor") {
+      const { doctorCommand } = await import("./doctor.js");
+      return await doctorCommand(argv.slice(1), {
+        inspect: async () => (await import("../index.js")).inspectHost(),
+        write: (text) => process.stdout.write(text),
+      });
     }
     const args = new Arguments(argv);
     if (args.has("help")) {
@@ -41,7 +52,7 @@ export async function run(argv: readonly string[]): Promise<number> {
 async function launch(plan: LaunchPlan): Promise<number> {
   // A bad command line is refused before the library, and with it the foreign function interface, is loaded.
   const { Machine } = await import("../index.js");
-  await using machine = await Machine.create(plan.machine);
+  await using machine = await Machine.create(plan.machine, { lastOfProcess: true });
   return await runMachine(plan, machine, {
     get version() {
       return packageVersion();

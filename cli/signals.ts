@@ -45,7 +45,10 @@ export function handleSignals(host: SignalHost): () => void {
         // Whoever asks twice does not want to wait for the guest's disks.
         if (terminating) {
           host.suspend();
-          process.exit(exitCodeOfSignal(signal));
+          release();
+          // By the signal itself: process.exit() would wait for threads that sit in system calls.
+          process.kill(process.pid, signal);
+          return;
         }
         terminating = true;
         host.terminate(signal);
@@ -58,8 +61,10 @@ export function handleSignals(host: SignalHost): () => void {
     host.suspend();
   };
   process.on("exit", onExit);
-  return () => {
+  return release;
+
+  function release(): void {
     for (const [signal, handler] of handlers) process.off(signal, handler);
     process.off("exit", onExit);
-  };
+  }
 }

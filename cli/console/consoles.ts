@@ -1,7 +1,7 @@
 /** Brings the machine's streams, the monitor and the terminal together. */
 import type { StreamName } from "../../index.js";
 import type { RunnableMachine } from "../library.js";
-import type { MonitorHost } from "../monitor/commands.js";
+import type { MonitorHost } from "../monitor/command.js";
 import type { MonitorSession } from "../monitor/session.js";
 import type { FrontEnd, TerminalPlan } from "../options/chardevs.js";
 import { InputQueue } from "./input-queue.js";
@@ -11,7 +11,7 @@ import type { Terminal } from "./terminal.js";
 export interface ConsolesOptions {
   /** Who is on the terminal; nobody when undefined, and then it is only written to. */
   readonly plan: TerminalPlan | undefined;
-  readonly machine: Pick<RunnableMachine, "writeStream" | "onStream">;
+  readonly machine: Pick<RunnableMachine, "writeStream" | "onStream" | "sendBreak">;
   readonly monitor: MonitorHost;
   /** Show what the guest writes to Xen's own console. */
   readonly xenLog: boolean;
@@ -80,6 +80,10 @@ export class Consoles {
     return new Mux(frontEnds, {
       send: (frontEnd, bytes) => {
         this.#send(frontEnd, bytes);
+      },
+      sendBreak: (frontEnd) => {
+        // A machine that has ended takes no break, and says so by its end.
+        if (frontEnd !== "monitor") this.#options.machine.sendBreak(frontEnd).catch(() => undefined);
       },
       show: (text) => {
         this.#showText(text);

@@ -8,6 +8,8 @@ import type { FrontEnd } from "../options/chardevs.js";
 export interface MuxHost {
   /** Bytes typed for `frontEnd`. */
   send(frontEnd: FrontEnd, bytes: Uint8Array): void;
+  /** The line of `frontEnd` goes to break for a moment. */
+  sendBreak(frontEnd: FrontEnd): void;
   /** Text of our own for the terminal. */
   show(text: string): void;
   /** `frontEnd` has the keys from now on. */
@@ -24,14 +26,18 @@ const LINE_FEED = 0x0a;
 const KEYS = {
   help: 0x68,
   exit: 0x78,
+  commit: 0x73,
   timestamps: 0x74,
+  break: 0x62,
   switch: 0x63,
 } as const;
 
 const HELP = `
 Ctrl-A h   this help
 Ctrl-A x   exit
+Ctrl-A s   commit disks: nothing to do, as they are written directly
 Ctrl-A t   time stamps on or off
+Ctrl-A b   send a break (SysRq on a serial console of Linux)
 Ctrl-A c   switch between the consoles and the monitor
 Ctrl-A Ctrl-A   send Ctrl-A
 `;
@@ -96,6 +102,14 @@ export class Mux {
       case KEYS.timestamps:
         this.#timestamps = !this.#timestamps;
         this.#atLineStart = true;
+        return;
+      case KEYS.break: {
+        const frontEnd = this.focus;
+        if (frontEnd !== undefined) this.#host.sendBreak(frontEnd);
+        return;
+      }
+      // There are no snapshots whose changes would have to be written back.
+      case KEYS.commit:
         return;
       case KEYS.switch:
         this.#switch();

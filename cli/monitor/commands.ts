@@ -1,25 +1,23 @@
 /** The monitor's commands. Names, words and answers are those of QEMU's human monitor, as scripts know them. */
-import type { RunnableMachine } from "../library.js";
+import type { Command, MonitorHost } from "./command.js";
+import { blockText, networkText, pciText } from "./info.js";
+import { CHANGE, EJECT } from "./media.js";
 import { didYouMean } from "../usage.js";
 
-export interface MonitorHost {
-  readonly machine: Pick<RunnableMachine, "pause" | "resume" | "reset" | "powerButton" | "dumpMemory" | "status">;
-  readonly version: string;
-  /** Ends the machine, and us with it. */
-  quit(): void;
-}
-
-interface Command {
-  readonly name: string;
-  readonly alias?: string;
-  /** What follows the name in the help. */
-  readonly argument?: string;
-  readonly help: string;
-  /** The answer, which may be empty or several lines. */
-  run(host: MonitorHost, argument: string): Promise<string> | string;
-}
+const MIB = 1024 * 1024;
 
 const COMMANDS: readonly Command[] = [
+  {
+    name: "balloon",
+    argument: "target",
+    help: "request VM to change its memory allocation (in MB)",
+    async run({ machine }, target) {
+      if (!/^[0-9]{1,9}$/.test(target)) return "balloon: a whole number of MiB is expected";
+      await machine.setMemoryTarget(Number(target) * MIB);
+      return "";
+    },
+  },
+  CHANGE,
   {
     name: "cont",
     alias: "c",
@@ -40,6 +38,7 @@ const COMMANDS: readonly Command[] = [
       return "";
     },
   },
+  EJECT,
   {
     name: "help",
     alias: "?",
@@ -72,6 +71,14 @@ const COMMANDS: readonly Command[] = [
     },
   },
   {
+    name: "suspend",
+    help: "have a Xen guest suspend itself; cont lets it go on (ours)",
+    async run({ machine }) {
+      await machine.suspend();
+      return "";
+    },
+  },
+  {
     name: "system_powerdown",
     help: "send system power down event",
     async run({ machine }) {
@@ -90,6 +97,17 @@ const COMMANDS: readonly Command[] = [
 ];
 
 const INFO: readonly Command[] = [
+  {
+    name: "block",
+    help: "show the disks",
+    run: async ({ machine }) => blockText(machine.config.disks, await machine.cdDrives()),
+  },
+  {
+    name: "network",
+    help: "show the network adapters",
+    run: async ({ machine }) => networkText(machine.config.nets, await machine.networks()),
+  },
+  { name: "pci", help: "show the PCI bus", run: async ({ machine }) => pciText(await machine.pciFunctions()) },
   { name: "status", help: "show the current VM status", run: ({ machine }) => `VM status: ${machine.status()}` },
   { name: "version", help: "show the version", run: ({ version }) => version },
 ];

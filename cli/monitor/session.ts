@@ -1,6 +1,6 @@
 /** A person or a program at the monitor: a prompt, lines, answers in order. */
 import { execute } from "./commands.js";
-import type { MonitorHost } from "./commands.js";
+import type { MonitorHost } from "./command.js";
 import { LineEditor } from "./line-editor.js";
 
 const PROMPT = "(xenolith) ";

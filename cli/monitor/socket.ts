@@ -4,7 +4,7 @@ import { createConnection, createServer } from "node:net";
 import type { Server, Socket } from "node:net";
 import type { MonitorSocket } from "../options/chardevs.js";
 import { usageError } from "../usage.js";
-import type { MonitorHost } from "./commands.js";
+import type { MonitorHost } from "./command.js";
 import { MonitorSession } from "./session.js";
 
 /** Answers that a client may leave unread before it is dropped, in bytes. */

@@ -2,33 +2,28 @@
 import type { MachineConfig } from "../../index.js";
 import { didYouMean, usageError } from "../usage.js";
 import type { Arguments } from "./arguments.js";
-import { Settings, parseFlag, parseInteger, parseSize, splitItems } from "./settings.js";
+import { feature, hypervFeatures } from "./hyperv.js";
+import { OFFLOAD_KEYS, offloads } from "./offloads.js";
+import { Settings, parseInteger, parseSize, splitItems } from "./settings.js";
 
 const MIB = 1024 * 1024;
 
 /** Underscores are how QEMU used to spell these. */
 const IRQCHIP_ALIASES = { kernel_irqchip: "kernel-irqchip" } as const;
 
-/** Later options add to earlier ones: `-M pc -M accel=kvm` is `-M pc,accel=kvm`. */
-function merged(where: string, texts: readonly string[], syntax: ConstructorParameters<typeof Settings>[2]): Settings {
-  return new Settings(
-    where,
-    texts.flatMap((text) => splitItems(text, syntax.implied)),
-    syntax,
-  );
-}
-
 export function machineType(args: Arguments): {
   readonly type: string | undefined;
   readonly irqchip: Irqchip | undefined;
+  readonly acpi: boolean | undefined;
 } {
-  const settings = merged("--machine", args.all("machine"), {
+  const settings = Settings.merged("--machine", args.all("machine"), {
     implied: "type",
-    known: ["type", "accel", "kernel-irqchip"],
+    known: ["type", "accel", "kernel-irqchip", "acpi"],
     aliases: IRQCHIP_ALIASES,
   });
   checkAccelerator("--machine accel", settings.text("accel"));
-  return { type: settings.text("type"), irqchip: irqchip(settings) };
+  const acpi = args.has("no-acpi") ? false : settings.flag("acpi");
+  return { type: settings.text("type"), irqchip: irqchip(settings), acpi };
 }
 
 type Irqchip = "split" | "on" | "off";
@@ -43,9 +38,18 @@ function checkAccelerator(where: string, name: string | undefined): void {
 }
 
 export function accel(args: Arguments): MachineConfig["accel"] {
-  const settings = merged("--accel", args.all("accel"), {
+  const settings = Settings.merged("--accel", args.all("accel"), {
     implied: "accel",
-    known: ["accel", "xen-version", "kernel-irqchip", "xen-evtchn-max-pirq", "xen-gnttab-max-frames", "xen-transport"],
+    known: [
+      "accel",
+      "xen-version",
+      "kernel-irqchip",
+      "xen-evtchn-max-pirq",
+      "xen-gnttab-max-frames",
+      "xen-transport",
+      "xen-fifo",
+      ...OFFLOAD_KEYS,
+    ],
     aliases: IRQCHIP_ALIASES,
   });
   checkAccelerator("--accel", settings.text("accel"));
@@ -53,6 +57,8 @@ export function accel(args: Arguments): MachineConfig["accel"] {
     xenVersion: xenVersion(settings),
     irqchip: irqchip(settings) ?? machineType(args).irqchip,
     transport: settings.choice("xen-transport", ["auto", "kernel", "userspace"]),
+    fifo: settings.choice("xen-fifo", ["auto", "on", "off"]),
+    offloads: offloads(settings),
     evtchnMaxPirq: settings.integer("xen-evtchn-max-pirq"),
     gnttabMaxFrames: settings.integer("xen-gnttab-max-frames"),
   };
@@ -73,7 +79,7 @@ function dottedVersion(match: RegExpExecArray): number {
 }
 
 export function memoryBytes(args: Arguments): number | undefined {
-  const settings = merged("-m", args.all("m"), { implied: "size", known: ["size"] });
+  const settings = Settings.merged("-m", args.all("m"), { implied: "size", known: ["size"] });
   const text = settings.text("size");
   if (text === undefined) return undefined;
   const bytes = parseSize(text, MIB);
@@ -83,11 +89,18 @@ export function memoryBytes(args: Arguments): number | undefined {
   return bytes;
 }
 
+/** Levels of a topology that no PC of ours has. */
+const OTHER_LEVELS = ["dies", "modules", "clusters"] as const;
+
 export function vcpus(args: Arguments): MachineConfig["vcpus"] {
-  const settings = merged("--smp", args.all("smp"), {
+  const settings = Settings.merged("--smp", args.all("smp"), {
     implied: "cpus",
-    known: ["cpus", "sockets", "cores", "threads", "maxcpus"],
+    known: ["cpus", "sockets", "cores", "threads", "maxcpus", ...OTHER_LEVELS],
   });
+  for (const level of OTHER_LEVELS) {
+    const number = settings.integer(level) ?? 1;
+    if (number !== 1) throw settings.error(level, `is not there: it can only be 1, not ${number}`);
+  }
   return {
     count: settings.integer("cpus"),
     sockets: settings.integer("sockets"),
@@ -102,33 +115,34 @@ const CPU_MODELS = ["host", "max"] as const;
 /** `host,+feature,-feature,feature=on`: of a feature named twice, the later counts. */
 export function cpu(args: Arguments): MachineConfig["cpu"] {
   const text = args.last("cpu");
-  if (text === undefined) return undefined;
+  return text === undefined ? undefined : cpuModel(text);
+}
+
+export function cpuModel(text: string): NonNullable<MachineConfig["cpu"]> {
   const [first, ...items] = splitItems(text, "model");
   const model = CPU_MODELS.find((known) => known === first?.value);
   if (first?.key !== "model" || model === undefined) {
     const given = first?.key === "model" ? (first.value ?? "") : (first?.key ?? "");
     throw usageError("--cpu", `there is no model '${given}': use host or max${didYouMean(given, CPU_MODELS)}`);
   }
-  const features = new Map(items.map(({ key, value }) => feature(key, value)));
+  const { hyperv, others } = hypervFeatures(items);
+  const features = new Map(others.map(({ key, value }) => feature(key, value)));
   const xenVapic = features.get("xen-vapic");
   features.delete("xen-vapic");
-  return { model, features: Object.fromEntries(features), xenVapic };
-}
-
-function feature(key: string, value: string | undefined): [string, boolean] {
-  const signed = /^([+-])(.*)$/s.exec(key);
-  if (signed !== null && value === undefined) return [signed[2] ?? "", signed[1] === "+"];
-  const flag = parseFlag(value ?? "on");
-  if (flag === undefined) throw usageError(`--cpu ${key}`, `must be on or off, not '${value ?? ""}'`);
-  return [key, flag];
+  return { model, features: Object.fromEntries(features), xenVapic, ...hyperv };
 }
 
 export function rtc(args: Arguments): MachineConfig["rtc"] {
-  return { base: merged("--rtc", args.all("rtc"), { implied: "base", known: ["base"] }).text("base") };
+  const settings = Settings.merged("--rtc", args.all("rtc"), { implied: "base", known: ["base", "clock", "driftfix"] });
+  const driftfix = settings.text("driftfix");
+  if (driftfix !== undefined && driftfix !== "none") {
+    throw settings.error("driftfix", `'${driftfix}' is not there: ticks that a guest misses are not made up for`);
+  }
+  return { base: settings.text("base"), clock: settings.choice("clock", ["host", "rt", "vm"]) };
 }
 
 export function machineName(args: Arguments): string | undefined {
-  return merged("--name", args.all("name"), { implied: "guest", known: ["guest"] }).text("guest");
+  return Settings.merged("--name", args.all("name"), { implied: "guest", known: ["guest"] }).text("guest");
 }
 
 export function xenDomid(args: Arguments): number | undefined {
@@ -140,7 +154,7 @@ export function xenDomid(args: Arguments): number | undefined {
 }
 
 export function log(args: Arguments): MachineConfig["log"] {
-  const settings = merged("--log", args.all("log"), { implied: "level", known: ["level", "file", "json"] });
+  const settings = Settings.merged("--log", args.all("log"), { implied: "level", known: ["level", "file", "json"] });
   return {
     level: settings.choice("level", ["debug", "info", "warn", "error"]),
     file: settings.text("file"),
@@ -150,8 +164,9 @@ export function log(args: Arguments): MachineConfig["log"] {
 
 /** Options that QEMU has for parts that we do not: only "none" is true. */
 export function checkAbsentParts(args: Arguments): void {
-  for (const name of ["display", "vga", "nic", "net", "parallel"] as const) {
+  for (const name of ["display", "vga", "net", "parallel"] as const) {
     const other = args.all(name).find((value) => value !== "none");
-    if (other !== undefined) throw usageError(`--${name}`, `'${other}' is not there: only none is`);
+    const instead = name === "net" ? ": use --nic, or --netdev with --device virtio-net-pci" : "";
+    if (other !== undefined) throw usageError(`--${name}`, `'${other}' is not there: only none is${instead}`);
   }
 }

@@ -2,11 +2,13 @@
 import type { MachineConfig } from "../../index.js";
 import { usageError } from "../usage.js";
 import type { Arguments } from "./arguments.js";
+import { boot } from "./boot.js";
 import { Chardevs } from "./chardevs.js";
 import type { ChardevInput, MonitorSocket, TerminalPlan } from "./chardevs.js";
 import { parseDevice } from "./devices.js";
 import type { Device } from "./devices.js";
 import { disks } from "./disks.js";
+import { drives } from "./drives.js";
 import {
   accel,
   checkAbsentParts,
@@ -19,6 +21,8 @@ import {
   vcpus,
   xenDomid,
 } from "./machine.js";
+import { nets } from "./nets.js";
+import { checkUnique, pciDevices } from "./pci.js";
 import { Settings } from "./settings.js";
 import { traces } from "./traces.js";
 
@@ -36,13 +40,13 @@ const SERIAL_STREAMS = ["serial0", "serial1", "serial2", "serial3"] as const;
 /** @throws UsageError with one line that names the option */
 export function planLaunch(args: Arguments): LaunchPlan {
   checkAbsentParts(args);
-  const kernel = args.last("kernel");
-  if (kernel === undefined) throw usageError("--kernel", "must be given: there is nothing else to boot");
   const devices = args.all("device").map(parseDevice);
+  checkUnique(devices);
   const chardevs = new Chardevs(args.all("chardev"));
   const consoles = planConsoles(args, devices, chardevs);
   const machine: MachineConfig = {
     machine: machineType(args).type,
+    acpi: machineType(args).acpi,
     name: machineName(args),
     uuid: args.last("uuid"),
     memoryBytes: memoryBytes(args),
@@ -50,11 +54,10 @@ export function planLaunch(args: Arguments): LaunchPlan {
     accel: accel(args),
     xenDomid: xenDomid(args),
     cpu: cpu(args),
-    boot: { kernel, initrd: args.last("initrd"), cmdline: args.last("append") },
-    disks: disks(
-      args.all("drive"),
-      devices.filter(({ driver }) => driver === "xen-disk" || driver === "xen-cdrom"),
-    ),
+    boot: boot(args),
+    disks: disks(drives(args), devices),
+    nets: nets(args, devices),
+    devices: pciDevices(devices),
     ...consoles,
     debugExit: debugExit(devices),
     rtc: rtc(args),

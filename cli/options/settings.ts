@@ -33,7 +33,8 @@ export function splitItems(text: string, implied?: string): readonly Item[] {
 export class Settings {
   /** How messages name the option: "--smp", "--device xen-disk". */
   readonly where: string;
-  readonly #values = new Map<string, string>();
+  /** Every value of a key, in order. */
+  readonly #values = new Map<string, string[]>();
 
   /** @throws UsageError on a key that is not known */
   constructor(where: string, items: readonly Item[], syntax: SettingsSyntax) {
@@ -45,19 +46,33 @@ export class Settings {
     return new Settings(where, splitItems(text, syntax.implied), syntax);
   }
 
+  /** Later texts add to earlier ones: `-M pc -M accel=kvm` is `-M pc,accel=kvm`. */
+  static merged(where: string, texts: readonly string[], syntax: SettingsSyntax): Settings {
+    return new Settings(
+      where,
+      texts.flatMap((text) => splitItems(text, syntax.implied)),
+      syntax,
+    );
+  }
+
   text(key: string): string | undefined {
-    return this.#values.get(key);
+    return this.#values.get(key)?.at(-1);
+  }
+
+  /** All values of a key that may come more than once. */
+  all(key: string): readonly string[] {
+    return this.#values.get(key) ?? [];
   }
 
   /** @throws UsageError when the setting is absent or empty */
   required(key: string): string {
-    const value = this.#values.get(key);
+    const value = this.text(key);
     if (value === undefined || value === "") throw usageError(this.where, `needs ${key}=`);
     return value;
   }
 
   flag(key: string): boolean | undefined {
-    const value = this.#values.get(key);
+    const value = this.text(key);
     if (value === undefined) return undefined;
     const flag = parseFlag(value);
     if (flag === undefined) throw this.error(key, `must be on or off, not '${value}'`);
@@ -65,7 +80,7 @@ export class Settings {
   }
 
   integer(key: string): number | undefined {
-    const value = this.#values.get(key);
+    const value = this.text(key);
     if (value === undefined) return undefined;
     const number = parseInteger(value);
     if (number === undefined) throw this.error(key, `must be a whole number, not '${value}'`);
@@ -73,7 +88,7 @@ export class Settings {
   }
 
   choice<const T extends string>(key: string, choices: readonly T[]): T | undefined {
-    const value = this.#values.get(key);
+    const value = this.text(key);
     if (value === undefined) return undefined;
     const choice = choices.find((known) => known === value);
     if (choice !== undefined) return choice;
@@ -85,16 +100,22 @@ export class Settings {
     return usageError(`${this.where} ${key}`, reason);
   }
 
+  #set(key: string, value: string): void {
+    const values = this.#values.get(key);
+    if (values === undefined) this.#values.set(key, [value]);
+    else values.push(value);
+  }
+
   #add({ key, value }: Item, { known, aliases }: SettingsSyntax): void {
     const named = aliases !== undefined && Object.hasOwn(aliases, key) ? (aliases[key] ?? key) : key;
     if (known.includes(named)) {
-      this.#values.set(named, value ?? "on");
+      this.#set(named, value ?? "on");
       return;
     }
     // The short form of a switch that is off, as in `server,nowait`.
     const positive = /^no(.+)$/.exec(key)?.[1];
     if (value === undefined && positive !== undefined && known.includes(positive)) {
-      this.#values.set(positive, "off");
+      this.#set(positive, "off");
       return;
     }
     throw usageError(this.where, `unknown setting '${key}'${didYouMean(key, known)}`);

@@ -12,7 +12,8 @@ const POINTS = {
   evtchn: "events between the guest and our back ends",
   xenstore: "requests to xenstore",
   interrupt: "interrupts on their way to vCPUs",
-  disk: "requests to PV disks",
+  disk: "requests to disk images",
+  ide: "commands to IDE drives",
 } as const satisfies Readonly<Record<TraceName, string>>;
 
 const NAMES = Object.keys(POINTS);

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import type { MachineConfig } from "../../index.js";
 import { ExitCode, exitCodeOfEnd } from "../exit-codes.js";
 import type { MachineEnd, RunnableMachine } from "../library.js";
-import { packageFile } from "../package-root.js";
+import { packageFile } from "../../package-root.js";
+import { without } from "../options/offloads.js";
 import { describeError, oneLine } from "../report.js";
 import { exitCodeOfSignal, handleSignals } from "../signals.js";
 import { UsageError } from "../usage.js";
@@ -15,7 +16,7 @@ import type { SelftestOptions } from "./options.js";
 import { Tally, TapReader } from "./tap.js";
 import type { TapEvent } from "./tap.js";
 
-const GUEST = "guests/build/selftest.elf";
+const GUESTS = { 32: "guests/build/compat.elf", 64: "guests/build/selftest.elf" } as const;
 const MEMORY_BYTES = 64 * 1024 * 1024;
 const SCRATCH_BYTES = 8 * 1024 * 1024;
 /** Xen 4.17, major << 16 | minor. */
@@ -27,14 +28,18 @@ export async function selftestCommand(argv: readonly string[]): Promise<number> 
     process.stdout.write(SELFTEST_USAGE);
     return ExitCode.done;
   }
-  const kernel = packageFile(GUEST);
+  const kernel = packageFile(GUESTS[options.bits]);
   if (!existsSync(kernel)) throw new UsageError(`selftest: ${kernel} is not there: npm run build makes it`);
   const folder = await mkdtemp(join(tmpdir(), "xenolith-selftest-"));
   try {
-    const scratch = join(folder, "scratch.img");
-    await makeScratch(scratch);
+    const images = {
+      scratch: join(folder, "scratch.img"),
+      virtio: join(folder, "virtio.img"),
+      ide: join(folder, "ide.img"),
+    };
+    for (const path of Object.values(images)) await makeScratch(path);
     const { Machine } = await import("../../index.js");
-    await using machine = await Machine.create(selftestMachine(options, kernel, scratch));
+    await using machine = await Machine.create(selftestMachine(options, kernel, images));
     return await runSelftest(options, machine, (line) => process.stdout.write(`${line}\n`));
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -46,15 +51,30 @@ async function makeScratch(path: string): Promise<void> {
   await file.truncate(SCRATCH_BYTES);
 }
 
-function selftestMachine(options: SelftestOptions, kernel: string, scratch: string): MachineConfig {
-  const { groups, vcpus, transport } = options;
+/** Of the disks that the guest writes to. */
+interface Images {
+  readonly scratch: string;
+  readonly virtio: string;
+  readonly ide: string;
+}
+
+function selftestMachine(options: SelftestOptions, kernel: string, images: Images): MachineConfig {
+  const { groups, vcpus, cpu, transport, without: unused } = options;
   return {
     name: "selftest",
     memoryBytes: MEMORY_BYTES,
     vcpus: { count: vcpus },
-    accel: { xenVersion: XEN_VERSION, transport },
+    cpu,
+    // The guest tries FIFO channels, wherever KVM might deliver events.
+    accel: { xenVersion: XEN_VERSION, transport, fifo: "on", offloads: without(unused) },
     boot: { kernel, cmdline: groups.length === 0 ? "" : `group=${groups.join(",")}` },
-    disks: [{ id: "scratch", path: scratch, discard: "unmap", attach: { kind: "xen", vdev: "xvda" } }],
+    disks: [
+      { id: "scratch", path: images.scratch, discard: "unmap", attach: { kind: "xen", vdev: "xvda" } },
+      // The guest writes to these only if this is their serial number.
+      { id: "virtio", path: images.virtio, discard: "unmap", serial: "SELFTEST", attach: { kind: "virtio" } },
+      { id: "ide", path: images.ide, serial: "SELFTEST", attach: { kind: "ide", channel: 1, unit: 0 } },
+    ],
+    devices: [{ kind: "edu" }],
     xenConsole: { kind: "stream" },
     noReboot: true,
     // The guest asks for things that do not exist, on purpose, and each would be a warning.

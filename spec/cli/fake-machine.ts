@@ -7,6 +7,8 @@ export class FakeMachine implements RunnableMachine {
   /** Calls in order. */
   readonly calls: string[] = [];
   state = "running";
+  poweredOff = false;
+  config: RunnableMachine["config"] = { disks: [], nets: [] };
   /** What `start` does once it has been called. */
   onStart: () => void = () => undefined;
   readonly #listeners = new Map<StreamName, StreamListener>();
@@ -53,12 +55,45 @@ export class FakeMachine implements RunnableMachine {
     });
   }
 
+  suspend(): Promise<void> {
+    return this.#did("suspend", () => {
+      this.state = "suspended";
+    });
+  }
+
+  setMemoryTarget(bytes: number): Promise<void> {
+    return this.#did(`setMemoryTarget ${bytes}`);
+  }
+
   powerButton(): Promise<void> {
     return this.#did("powerButton");
   }
 
   dumpMemory(path: string): Promise<void> {
     return this.#did(`dumpMemory ${path}`);
+  }
+
+  sendBreak(stream: StreamName): Promise<void> {
+    return this.#did(`break ${stream}`);
+  }
+
+  async pciFunctions(): ReturnType<RunnableMachine["pciFunctions"]> {
+    await this.#did("pciFunctions");
+    return [];
+  }
+
+  async networks(): ReturnType<RunnableMachine["networks"]> {
+    await this.#did("networks");
+    return [];
+  }
+
+  async cdDrives(): ReturnType<RunnableMachine["cdDrives"]> {
+    await this.#did("cdDrives");
+    return [];
+  }
+
+  changeMedium(id: string, path: string | undefined, options: { readonly force?: boolean } = {}): Promise<void> {
+    return this.#did(`change ${id} ${path ?? "nothing"}${options.force === true ? " by force" : ""}`);
   }
 
   status(): string {

@@ -3,7 +3,7 @@ import { Consoles } from "../../cli/console/consoles.js";
 import { Terminal } from "../../cli/console/terminal.js";
 import { runMachine } from "../../cli/launch.js";
 import type { LaunchHost } from "../../cli/launch.js";
-import type { MonitorHost } from "../../cli/monitor/commands.js";
+import type { MonitorHost } from "../../cli/monitor/command.js";
 import { Arguments } from "../../cli/options/arguments.js";
 import { planLaunch } from "../../cli/options/plan.js";
 import { VmmError } from "../../shared/errors.js";
@@ -77,6 +77,18 @@ describe("runMachine()", () => {
     machine.end({ kind: "poweroff" });
     await launch(machine, "");
     assert.equal(process.listenerCount("SIGTERM"), before);
+  });
+
+  it("says of a guest that powered off and is kept that it has done so", async () => {
+    const machine = new FakeMachine();
+    machine.state = "paused";
+    machine.poweredOff = true;
+    const states: string[] = [];
+    machine.onStart = () => {
+      machine.end({ kind: "poweroff" });
+    };
+    await launch(machine, "--no-shutdown", ({ machine: facade }) => states.push(facade.status()));
+    assert.deepEqual(states, ["paused (shutdown)"]);
   });
 
   it("waits for the monitor's cont with -S", async () => {

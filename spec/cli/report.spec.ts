@@ -17,6 +17,15 @@ describe("describeError()", () => {
         new VmmError("CONFIG", "cpu.features.foo: x", { path: "cpu.features.foo", reason: "is unknown" }),
         "--cpu foo: is unknown",
       ],
+      [
+        new VmmError("CONFIG", "-", {
+          path: "cpu.features.sse4.3",
+          reason: "there is no such CPU feature",
+          given: "sse4.3",
+          known: "sse sse4.2 avx",
+        }),
+        "--cpu sse4.3: there is no such CPU feature: did you mean 'sse4.2'?",
+      ],
       [new VmmError("CONFIG", "elsewhere: bad", { path: "elsewhere", reason: "bad" }), "elsewhere: bad"],
       [new VmmError("HOST_SYSCALL", "Cannot open a", {}, { cause }), "Cannot open a: No such file or directory"],
       [

@@ -58,6 +58,13 @@ describe("Consoles", () => {
     assert.deepEqual(machine.calls, ["serial0 a", "serial0 b"]);
   });
 
+  it("sends a break by Ctrl-A b, to a serial port but not to the monitor", () => {
+    const { consoles, machine, type } = newConsoles({ frontEnds: ["serial0", "monitor"], mux: true, signal: false });
+    consoles.open();
+    type("\x01b\x01c\x01b");
+    assert.deepEqual(machine.calls, ["break serial0"]);
+  });
+
   it("ends the machine by Ctrl-A x", async () => {
     const { consoles, machine, type } = newConsoles({ frontEnds: ["serial0", "monitor"], mux: true, signal: false });
     consoles.open();

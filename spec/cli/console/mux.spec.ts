@@ -11,6 +11,7 @@ function newMux(...frontEnds: readonly [FrontEnd, ...FrontEnd[]]): { mux: Mux; l
   const log: string[] = [];
   const mux = new Mux(frontEnds, {
     send: (frontEnd, bytes) => log.push(`${frontEnd}<${decoder.decode(bytes)}`),
+    sendBreak: (frontEnd) => log.push(`break ${frontEnd}`),
     show: (text) => log.push(`show ${text.trim().split("\n")[0] ?? ""}`),
     focused: (frontEnd) => log.push(`focus ${frontEnd}`),
     elapsedMs: () => 3_723_004,
@@ -26,6 +27,8 @@ describe("Mux", () => {
     ["\x01c\x01cb", ["focus monitor", "focus serial0", "serial0<b"]],
     ["a\x01\x01b", ["serial0<a", "serial0<\x01b"]],
     ["a\x01x", ["serial0<a", "show xenolith: terminated", "quit"]],
+    ["a\x01bb", ["serial0<a", "break serial0", "serial0<b"]],
+    ["a\x01sb", ["serial0<a", "serial0<b"]],
     ["\x01h", ["show Ctrl-A h   this help"]],
     ["a\x01zb", ["serial0<a", "serial0<b"]],
     ["", []],
