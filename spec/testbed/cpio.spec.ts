@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cpioArchive } from "./cpio.js";
+import { cpioArchive, cpioWithout } from "./cpio.js";
 
 describe("cpioArchive()", () => {
   it("writes header, name and data, each padded to 4 bytes", () => {
@@ -22,5 +22,24 @@ describe("cpioArchive()", () => {
 
   it("ends with the trailer", () => {
     assert.match(cpioArchive([]).toString("latin1"), /^070701[0-9a-f]{104}TRAILER!!!\0+$/);
+  });
+});
+
+describe("cpioWithout()", () => {
+  it("leaves out files by their paths, and keeps the others as they are", () => {
+    const [directory, one, other] = [
+      { kind: "directory", path: "lib" },
+      { kind: "file", path: "lib/one", data: Buffer.from("1") },
+      { kind: "file", path: "another", data: Buffer.from("22222") },
+    ] as const;
+    const archive = cpioArchive([directory, one, other]);
+    assert.deepEqual(cpioWithout(archive, /^nothing$/), archive);
+    const [text, expected] = [cpioWithout(archive, /^lib\/one$/), archive].map((bytes) => bytes.toString("latin1"));
+    assert.equal(text, expected?.replace(/070701[0-9a-f]{104}lib\/one\0+1\0+/, ""));
+  });
+
+  it("refuses what is no such archive", () => {
+    assert.throws(() => cpioWithout(Buffer.from("070707"), /x/), RangeError);
+    assert.throws(() => cpioWithout(cpioArchive([]).subarray(0, 60), /x/), RangeError);
   });
 });

@@ -17,10 +17,42 @@ const ALIGNMENT = 4;
 /** As in <sys/stat.h>. */
 const Mode = { directory: 0o040755, file: 0o100644, program: 0o100755, symlink: 0o120777 } as const;
 
+/** [INITRAMFS] "cpio_header": where the sizes of content and name are, in digits. */
+const Field = { contentSize: 54, nameSize: 94 } as const;
+const DIGITS = 8;
+const HEADER_BYTES = 110;
+
 /** The archive's bytes: the same for the same entries, whenever it is made. All files belong to root. */
 export function cpioArchive(entries: readonly CpioEntry[]): Buffer {
   const parts = entries.flatMap((entry, index) => record(entry.path, modeOf(entry), index + 1, contentOf(entry)));
   return Buffer.concat([...parts, ...record(TRAILER, 0, 0, Buffer.alloc(0))]);
+}
+
+/**
+ * An archive of others without the files whose paths match. What stays is the same, byte for byte.
+ *
+ * @throws RangeError where the archive is none of the "newc" form
+ */
+export function cpioWithout(archive: Buffer, unwanted: RegExp): Buffer {
+  const kept: Buffer[] = [];
+  for (let at = 0; ;) {
+    const magic = archive.toString("latin1", at, at + MAGIC.length);
+    if (magic !== MAGIC)
+      throw new RangeError(`There is no file of a cpio archive at ${at}, but ${JSON.stringify(magic)}`);
+    const number = (offset: number): number =>
+      Number.parseInt(archive.toString("latin1", at + offset, at + offset + DIGITS), 16);
+    const nameSize = number(Field.nameSize);
+    const content = aligned(at + HEADER_BYTES + nameSize);
+    const end = aligned(content + number(Field.contentSize));
+    const path = archive.toString("latin1", at + HEADER_BYTES, at + HEADER_BYTES + nameSize - 1);
+    if (!unwanted.test(path)) kept.push(archive.subarray(at, end));
+    if (path === TRAILER) return Buffer.concat(kept);
+    at = end;
+  }
+}
+
+function aligned(offset: number): number {
+  return Math.ceil(offset / ALIGNMENT) * ALIGNMENT;
 }
 
 function modeOf(entry: CpioEntry): number {

@@ -1,4 +1,5 @@
 /** What a guest under test boots from: an initrd around a script, and small ext4 disks. */
+import assert from "node:assert/strict";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -12,7 +13,7 @@ import type { GuestKernel } from "./kernels.js";
 import { moduleName, modulesInLoadOrder } from "./modules.js";
 
 export interface InitrdOptions {
-  readonly kernel: GuestKernel;
+  readonly kernel: Pick<GuestKernel, "modulesDir" | "busybox">;
   /**
    * What the guest does, as a script for busybox's shell; process 1. /proc, /sys and /dev are mounted and the modules loaded.
    * It ends with `poweroff -f`: when it just ends, the guest's kernel panics.
@@ -98,6 +99,22 @@ export async function readFromDisk(diskPath: string, file: string): Promise<Buff
     await runTool("usr/sbin/debugfs", ["-R", `dump "${file}" "${copy}"`, diskPath]);
     if (!(await exists(copy))) throw new TestbedError(`${diskPath} has no file ${file}`);
     return await readFile(copy);
+  } finally {
+    await rm(staging, { recursive: true });
+  }
+}
+
+/** Puts a file, executable, into an ext4 disk that no guest uses; one that is there gives way. Its directory must be there. */
+export async function writeToDisk(diskPath: string, file: string, content: string | Uint8Array): Promise<void> {
+  const staging = await mkdtemp(join(tmpdir(), "xenolith-disk-"));
+  try {
+    const source = join(staging, "file");
+    const commands = join(staging, "commands");
+    await writeFile(source, content, { mode: 0o755 });
+    await writeFile(commands, `rm "${file}"\nwrite "${source}" "${file}"\nset_inode_field "${file}" mode 0100755\n`);
+    await runTool("usr/sbin/debugfs", ["-w", "-f", commands, diskPath]);
+    // debugfs says nothing by its exit code
+    assert.ok(Buffer.from(content).equals(await readFromDisk(diskPath, file)));
   } finally {
     await rm(staging, { recursive: true });
   }

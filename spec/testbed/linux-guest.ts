@@ -4,11 +4,14 @@ import { copyFile, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { guestInitrd, INIT_REACHED, type InitrdOptions } from "./guest-image.js";
 import { CommandTimeout } from "./errors.js";
+import { watchSilence } from "./silence.js";
+import type { GuestKernel } from "./kernels.js";
 import type { RunOptions, RunResult, Testbed } from "./testbed.js";
 
 export type Vmm = "xenolith" | "qemu";
 
 export interface LinuxGuest extends InitrdOptions {
+  readonly kernel: GuestKernel;
   /** Xenolith when absent. */
   readonly vmm?: Vmm;
   /** Virtual CPUs; one when absent. */
@@ -20,6 +23,8 @@ export interface LinuxGuest extends InitrdOptions {
   readonly disk?: string;
   /** Instead of `disk`: an empty xvda of that size, in the testbed's memory and lost afterwards. */
   readonly scratchDiskMiB?: number;
+  /** The disk is on IDE, too, as it is when a guest's firmware boots from it. The guest must be told not to unplug it. */
+  readonly diskOnIde?: boolean;
   /** Added to the command line. */
   readonly vmmOptions?: readonly string[];
   readonly timeoutMs?: number;
@@ -49,9 +54,11 @@ export interface GuestFiles {
 const DEFAULT_MEMORY_MIB = 512;
 /** A guest that has the host for itself takes 15 s; one on a host that is overloaded has taken 120 s. */
 const DEFAULT_TIMEOUT_MS = 300_000;
+/** A guest that says nothing for so long will not say any more. */
+const SILENCE_MS = 80_000;
 /** How much of the console the error of a guest that hangs repeats, in characters. */
 const ERROR_TAIL = 3000;
-const PROGRAMS: Readonly<Record<Vmm, string>> = {
+export const PROGRAMS: Readonly<Record<Vmm, string>> = {
   xenolith: "node dist/bundle/xenolith.js",
   qemu: "qemu-system-x86_64",
 };
@@ -106,19 +113,32 @@ async function runUntilEnd(
   onOutput: NonNullable<RunOptions["onOutput"]>,
 ): Promise<RunResult> {
   const { vmm = "xenolith", kernel, smp = 1, timeoutMs = DEFAULT_TIMEOUT_MS } = guest;
-  try {
-    return await testbed.run(linuxCommand(guest, inside), { timeoutMs, onOutput });
-  } catch (cause) {
-    if (!(cause instanceof CommandTimeout)) throw cause;
-    const said = `${cause.stdout.slice(-ERROR_TAIL)}\n${cause.stderr.slice(-ERROR_TAIL)}`.trim();
+  using silence = watchSilence(testbed, PROGRAMS[vmm].split(" ").at(-1) ?? vmm, SILENCE_MS);
+  const failed = (how: string, output: Pick<RunResult, "stdout" | "stderr">): CommandTimeout => {
+    const said = `${output.stdout.slice(-ERROR_TAIL)}\n${output.stderr.slice(-ERROR_TAIL)}`.trim();
     const what = `Linux ${kernel.version} with ${smp} vCPUs under ${vmm}`;
-    throw new CommandTimeout(`${what} did not end in ${timeoutMs} ms. It said last:\n${said}`, cause);
+    return new CommandTimeout(`${what} ${how}. It said last:\n${said}`, output);
+  };
+  try {
+    const result = await testbed.run(linuxCommand(guest, inside), {
+      timeoutMs,
+      signal: silence.signal,
+      onOutput: (stream, data) => {
+        silence.broken();
+        onOutput(stream, data);
+      },
+    });
+    if (!silence.signal.aborted) return result;
+    throw failed(`said nothing for ${SILENCE_MS} ms. The threads of its VMM:\n${silence.threads}`, result);
+  } catch (cause) {
+    if (!(cause instanceof CommandTimeout) || silence.signal.aborted) throw cause;
+    throw failed(`did not end in ${timeoutMs} ms`, cause);
   }
 }
 
 /** What either VMM is given to boot such a guest: the README's options. */
 export function linuxArguments(guest: Omit<LinuxGuest, "kernel" | "script">, files: GuestFiles): string[] {
-  const { smp = 1, memoryMiB = DEFAULT_MEMORY_MIB, append, vmmOptions = [] } = guest;
+  const { smp = 1, memoryMiB = DEFAULT_MEMORY_MIB, append, vmmOptions = [], diskOnIde = false } = guest;
   const hasDisk = guest.disk !== undefined || guest.scratchDiskMiB !== undefined;
   return [
     ...["-M", "pc", "--accel", "kvm,xen-version=0x4000a,kernel-irqchip=split", "--cpu", "host,+xen-vapic"],
@@ -127,6 +147,7 @@ export function linuxArguments(guest: Omit<LinuxGuest, "kernel" | "script">, fil
     ...["--display", "none", "--serial", "mon:stdio"],
     ...(hasDisk ? ["--drive", `file=${files.disk},if=none,id=disk,file.locking=off,format=raw`] : []),
     ...(hasDisk ? ["--device", "xen-disk,drive=disk,vdev=xvda"] : []),
+    ...(hasDisk && diskOnIde ? ["--drive", `file=${files.disk},if=ide,index=0,file.locking=off,format=raw`] : []),
     ...vmmOptions,
   ];
 }

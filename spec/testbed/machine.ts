@@ -8,6 +8,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { exists } from "./cache.js";
+import type { Emulator } from "./emulator.js";
 import { TestbedError } from "./errors.js";
 import { type Image, INIT_PATH, type MountPoint } from "./image.js";
 import { hostTool, qemuPaths, tiedToUs } from "./host-tool.js";
@@ -22,6 +23,7 @@ export interface Share {
 
 export interface MachineOptions {
   readonly image: Image;
+  readonly emulator: Emulator;
   readonly shares: readonly Share[];
   /** A short path: the sockets in it have names of at most 107 bytes. */
   readonly runDirectory: string;
@@ -75,7 +77,7 @@ export class Machine {
       for (const [index, share] of [root, ...options.shares].entries()) {
         await waitForSocket(join(options.runDirectory, socketName(share)), daemons[index], console);
       }
-      const { env } = qemuPaths(options.image);
+      const { env } = qemuPaths(options.emulator);
       const qemu = startChild(options, qemuArguments(options), { env, descriptors: 1 });
       console.attach(qemu);
       return new Machine(console, daemons, qemu);
@@ -145,10 +147,10 @@ function ownership(): string[] {
 }
 
 function qemuArguments(options: MachineOptions): { readonly file: string; readonly args: readonly string[] } {
-  const { image, memoryMiB, cpus, shares } = options;
+  const { image, emulator, memoryMiB, cpus, shares } = options;
   const mounts = shares.map(({ at, access }) => `${at}:${access}`).join(",");
-  return hostTool(image, "usr/bin/qemu-system-x86_64", [
-    ...qemuPaths(image).args,
+  return hostTool(emulator, emulator.program, [
+    ...qemuPaths(emulator).args,
     ...["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio"],
     ...["-machine", "pc,memory-backend=ram", "-accel", "tcg,thread=multi", "-cpu", CPU],
     // virtio-fs needs memory that its daemons can map

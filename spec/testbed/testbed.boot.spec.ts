@@ -4,6 +4,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CommandTimeout, TestbedError } from "./errors.js";
 import { requireTestbed } from "./require-testbed.js";
+import { watchSilence } from "./silence.js";
 import type { Testbed } from "./testbed.js";
 
 const MIB = 1 << 20;
@@ -75,6 +76,16 @@ describe("Testbed", function () {
 
   it("kills a command when told so", async () => {
     assert.equal((await testbed.run("sleep 999", { signal: AbortSignal.timeout(200) })).code, 137);
+  });
+
+  it("tells what a command does that has fallen silent, and kills it", async () => {
+    using silence = watchSilence(testbed, "sleep", 500);
+    const { code, stdout } = await testbed.run("echo begun; sleep 999; echo over", {
+      signal: silence.signal,
+      onOutput: silence.broken,
+    });
+    assert.deepEqual([code, stdout], [137, "begun\n"]);
+    assert.match(silence.threads, /^sleep S \d+ \d+ \w+ \d+ 0x/m);
   });
 
   it("gives a command a terminal", async () => {

@@ -12,6 +12,7 @@ import { join, resolve } from "node:path";
 import { DEFAULT_CPUS, DEFAULT_MEMORY_MIB } from "./arguments.js";
 import { projectDirectory } from "./cache.js";
 import { CommandTimeout, TestbedError } from "./errors.js";
+import { ensureEmulator } from "./emulator.js";
 import { ensureImage } from "./image.js";
 import type { Log } from "./host-command.js";
 import { kernelsDirectory } from "./kernels.js";
@@ -101,7 +102,9 @@ export class Testbed implements AsyncDisposable {
 
   /** Boots a machine, after building what is missing in the cache. @throws TestbedError */
   static async start(options: TestbedOptions = {}): Promise<Testbed> {
-    const image = await ensureImage(options.log ?? (() => undefined));
+    const log = options.log ?? (() => undefined);
+    const image = await ensureImage(log);
+    const emulator = await ensureEmulator(log);
     const kernels = kernelsDirectory();
     await mkdir(kernels, { recursive: true });
     const runDirectory = await mkdtemp(join(tmpdir(), "xenolith-testbed-"));
@@ -111,6 +114,7 @@ export class Testbed implements AsyncDisposable {
       await mkdir(share, { recursive: true });
       machine = await Machine.start({
         image,
+        emulator,
         runDirectory,
         shares: [
           { at: "xenolith", directory: await projectDirectory(), access: "cow" },

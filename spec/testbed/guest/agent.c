@@ -11,6 +11,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kvm.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -436,6 +437,25 @@ static void serve(int signal_fd)
     power_off();
 }
 
+/*
+ * Keeps a virtual machine that never runs, with all that a test's machine switches on in KVM. The kernel rewrites its own
+ * code when the first such machine comes and when the last one goes (static keys: preempt_notifier_key in its scheduler,
+ * kvm_xen_enabled and others in KVM). The emulator does not notice when a processor runs code that another one rewrites at
+ * that very moment, and goes on with its old translation: "Oops: int3" in __schedule, or worse. With this machine there is
+ * always one more, and nothing is rewritten.
+ */
+static void hold_kvm(void)
+{
+  struct kvm_enable_cap split = { .cap = KVM_CAP_SPLIT_IRQCHIP, .args = { 24 } };
+  struct kvm_xen_hvm_config xen = { .flags = KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL, .msr = 0x40000000 };
+  int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+  int vm = ioctl(kvm, KVM_CREATE_VM, 0);
+
+  if (kvm < 0 || vm < 0 || ioctl(vm, KVM_ENABLE_CAP, &split) < 0 || ioctl(vm, KVM_XEN_HVM_CONFIG, &xen) < 0 ||
+      ioctl(vm, KVM_CREATE_VCPU, 0) < 0)
+    die("a machine of its own"); /* all of its descriptors stay open */
+}
+
 int main(int argc, char **argv)
 {
   unsigned char version = PROTOCOL_VERSION;
@@ -456,6 +476,7 @@ int main(int argc, char **argv)
   signal_fd = signalfd(-1, &children, SFD_NONBLOCK | SFD_CLOEXEC);
   if (signal_fd < 0)
     die("signalfd");
+  hold_kvm();
   send_frame(READY, 0, &version, 1);
   for (;;)
     serve(signal_fd);
