@@ -1,4 +1,4 @@
-/** Debian's kernels as Xen HVM guests of our launcher, on a KVM that knows Xen (the kernel transport), end to end. */
+/** Debian's kernels as Xen HVM guests of our launcher, end to end: by KVM's own Xen support, and without it. */
 import assert from "node:assert/strict";
 import { temporaryFolder } from "../support/temporary.js";
 import { TestbedError } from "../testbed/errors.js";
@@ -24,6 +24,8 @@ interface Guest {
   readonly smp: number;
   /** Added to the kernel's command line; not to the first, which has the README's. */
   readonly append?: string;
+  /** KVM's own Xen support when absent. */
+  readonly transport?: "userspace";
   /** Debian's newest changes from day to day: when it cannot be had, that is no failure. */
   readonly moving?: boolean;
 }
@@ -36,6 +38,7 @@ const GUESTS: readonly Guest[] = [
   { suite: "bookworm", release: "6.1.", smp: 2, append: TERSE },
   { suite: "trixie", release: "6.12.", smp: 1, append: TERSE },
   { suite: "trixie", release: "6.12.", smp: 2, append: TERSE },
+  { suite: "trixie", release: "6.12.", smp: 2, append: TERSE, transport: "userspace" },
   { suite: "sid", release: "", smp: 2, append: TERSE, moving: true },
 ];
 
@@ -55,8 +58,8 @@ describe("Debian as a Xen HVM guest", function () {
     await (testbed as Testbed | undefined)?.[Symbol.asyncDispose]();
   });
 
-  for (const { suite, release, smp, append, moving = false } of GUESTS) {
-    describe(`${suite}'s kernel with ${smp} vCPU${smp === 1 ? "" : "s"}`, () => {
+  for (const { suite, release, smp, append, transport, moving = false } of GUESTS) {
+    describe(`${suite}'s kernel with ${smp} vCPU${smp === 1 ? "" : "s"}, ${transport ?? "kernel"} transport`, () => {
       let result: MainJobResult;
       let log: string;
       let interrupts: InterruptCounts;
@@ -70,6 +73,7 @@ describe("Debian as a Xen HVM guest", function () {
           smp,
           disk: folder.path(`${suite}-${smp}.img`),
           ...(append !== undefined && { append }),
+          ...(transport !== undefined && { vmmOptions: ["--accel", `kvm,xen-transport=${transport}`] }),
         });
         if (!result.done) assert.fail(`The guest did not finish:\n${result.console}\n${result.stderr}`);
         log = await result.file("dmesg.txt");

@@ -12,6 +12,8 @@ export interface MainJob {
   readonly disk: string;
   /** Added to the kernel's command line. */
   readonly append?: string;
+  /** Added to the launcher's. */
+  readonly vmmOptions?: readonly string[];
 }
 
 export interface MainJobResult extends LinuxRun {

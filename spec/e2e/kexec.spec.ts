@@ -1,0 +1,85 @@
+/**
+ * A Linux guest that goes over to another kernel by kexec: it shuts its Xen side down with SHUTDOWN_soft_reset, and the next
+ * kernel finds Xen as at power-on, and the disk as the first one left it.
+ *
+ * [SCHED] xen.git xen/include/public/sched.h
+ */
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { packageFile } from "../../package-root.js";
+import { guestInitrd } from "../testbed/guest-image.js";
+import { runHost } from "../testbed/host-command.js";
+import { guestKernel } from "../testbed/kernels.js";
+import { runLinux } from "../testbed/linux-guest.js";
+import { requireTestbed } from "../testbed/require-testbed.js";
+import type { Testbed } from "../testbed/testbed.js";
+import { troubleIn } from "./main-job.js";
+
+const WHOLE_MS = 600_000;
+const COMMAND_LINE = "console=ttyS0 loglevel=4 second";
+
+const FIRST = `
+yes first | head -c 65536 | dd of=/dev/xvda bs=64k conv=fsync 2>/dev/null
+echo "== first $(uname -r)"
+/kexec /vmlinuz /initrd2 "${COMMAND_LINE}"
+poweroff -f
+`;
+const SECOND = `
+grep -q second /proc/cmdline && echo "== second $(uname -r)"
+echo "== read $(dd if=/dev/xvda bs=64k count=1 2>/dev/null | uniq -c | tr -s ' ')"
+yes second | head -c 65536 | dd of=/dev/xvda bs=64k conv=fsync 2>/dev/null && echo "== written"
+poweroff -f
+`;
+
+describe("A Linux guest that starts another kernel by kexec", function () {
+  let testbed: Testbed;
+
+  before("boots a testbed", async function () {
+    testbed = await requireTestbed(this);
+  });
+
+  after(async () => {
+    // Not there when the suite was skipped
+    await (testbed as Testbed | undefined)?.[Symbol.asyncDispose]();
+  });
+
+  it("goes on with the next one under Xen, with the same disk", async function () {
+    this.timeout(WHOLE_MS);
+    const kernel = await guestKernel("trixie", console.log);
+    const run = await runLinux(testbed, {
+      kernel,
+      smp: 2,
+      script: FIRST,
+      files: {
+        "/kexec": await kexecProgram(),
+        "/vmlinuz": await readFile(kernel.vmlinuz),
+        "/initrd2": await guestInitrd({ kernel, script: SECOND }),
+      },
+      append: "loglevel=4",
+      scratchDiskMiB: 16,
+    });
+    const said = run.console;
+    for (const line of [`== first ${kernel.version}`, `== second ${kernel.version}`]) {
+      assert.ok(said.includes(`\n${line}\n`), said);
+    }
+    // 65536 bytes of "first\n" are 10922 lines and a piece of one.
+    assert.match(said, /^== read {2}10922 first/m);
+    assert.match(said, /^== written$/m);
+    assert.deepEqual(troubleIn(said), []);
+    assert.deepEqual([run.code, run.stderr], [0, ""]);
+  });
+});
+
+/** A static program for the guest. */
+async function kexecProgram(): Promise<Buffer> {
+  const directory = await mkdtemp(join(tmpdir(), "xenolith-kexec-"));
+  try {
+    const program = join(directory, "kexec");
+    await runHost("gcc", ["-O2", "-static", "-o", program, packageFile("spec/testbed/guest/kexec.c")]);
+    return await readFile(program);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
