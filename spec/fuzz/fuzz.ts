@@ -1,0 +1,32 @@
+/** Tries inputs of an entrance, each by a seed of its own, until time is up or one of them is a finding. */
+import { Draw } from "./draw.js";
+import type { Entrance } from "./entrance.js";
+
+/** What is a hang: no input may take as long. */
+const HANG_MS = 10_000;
+
+export interface FuzzResult {
+  readonly name: string;
+  /** Inputs tried. */
+  readonly inputs: number;
+  /** The seed of the input that was a finding, and what came of it. */
+  readonly finding: { readonly seed: number; readonly error: unknown } | undefined;
+}
+
+/** Input `n` has the seed `seed` + n, so that one can be repeated alone. */
+export function fuzz(entrance: Entrance, seed: number, ms: number, most = Infinity): FuzzResult {
+  const until = performance.now() + ms;
+  let inputs = 0;
+  for (; inputs < most && (inputs === 0 || performance.now() < until); inputs++) {
+    const own = (seed + inputs) >>> 0;
+    const started = performance.now();
+    try {
+      entrance.tryOne(new Draw(own));
+      const took = performance.now() - started;
+      if (took > HANG_MS) throw new Error(`It took ${took.toFixed(0)} ms`);
+    } catch (error) {
+      return { name: entrance.name, inputs: inputs + 1, finding: { seed: own, error } };
+    }
+  }
+  return { name: entrance.name, inputs, finding: undefined };
+}
