@@ -1,9 +1,10 @@
 /**
- * boot-to-init, disk-throughput, disk-latency-4k: Debian's kernel with a PV disk under both VMMs, in a testbed.
+ * boot-to-init, disk-throughput, disk-latency-4k, ide-throughput: Debian's kernel with a PV disk under both VMMs, in a testbed.
  *
- * One boot gives all three; the disk is in the testbed's memory, and the guest reads and writes it past its page cache.
+ * One boot gives them all; the disk is in the testbed's memory, and the guest reads and writes it past its page cache.
  */
 import { guestKernel } from "../testbed/kernels.js";
+import { DISK_MODULES } from "../testbed/guest-image.js";
 import { type LinuxGuest, runLinux, type Vmm } from "../testbed/linux-guest.js";
 import { Testbed } from "../testbed/testbed.js";
 import { BenchError } from "./errors.js";
@@ -19,6 +20,7 @@ const UNITS: Readonly<Record<TestbedName, string>> = {
   "boot-to-init": "s",
   "disk-throughput": "s/GiB",
   "disk-latency-4k": "us",
+  "ide-throughput": "s/GiB",
 };
 
 /** Calls `done` with each result asked for. @throws TestbedError when there is no testbed on this host */
@@ -34,8 +36,10 @@ export async function runLinuxBenchmarks(
     kernel,
     script: linuxScript(withDisk),
     scratchDiskMiB: DISK_MIB,
+    modules: [...DISK_MODULES, "ata_piix", "sd_mod"],
     // Each character on the serial port is an exit: that would be all that there is to see
-    append: "quiet",
+    append: "quiet xen_emul_unplug=unnecessary",
+    diskOnIde: true,
     timeoutMs: TIMEOUT_MS,
   };
   const samples: Record<Vmm, LinuxFigures[]> = { xenolith: [], qemu: [] };

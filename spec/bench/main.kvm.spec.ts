@@ -25,6 +25,20 @@ describe("npm run bench, on the local KVM", function () {
     assert.ok(Number(result["value"]) > 0);
   });
 
+  it("measures all names of one guest in one boot", async () => {
+    const args = [join(COMPILED, "spec", "bench", "main.js"), "--json", "--only", "ipi-storm-2", "--only", "poll-wake"];
+    const { stdout } = await run({ file: process.execPath, args: [...args, "--rounds", "1"] }, 0);
+    const results = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { name: string; value: number; perSecond?: { value: number } });
+    assert.deepEqual(
+      results.map(({ name }) => name),
+      ["poll-wake", "ipi-storm-2"],
+    );
+    assert.ok(results.every(({ value }) => value > 0) && Number(results[1]?.perSecond?.value) > 0);
+  });
+
   it("says what is wrong with an option in one line", async () => {
     const args = [join(COMPILED, "spec", "bench", "main.js"), "--only", "everything"];
     const { stderr } = await run({ file: process.execPath, args }, 2);

@@ -6,6 +6,7 @@ import { VmmError } from "../../shared/errors.js";
 import { TestbedError } from "../testbed/errors.js";
 import type { LocalBenchmark } from "./benchmark.js";
 import { BenchError } from "./errors.js";
+import { exitScaling } from "./exit-scaling.js";
 import { firstInstruction } from "./first-instruction.js";
 import { runLinuxBenchmarks } from "./linux.js";
 import { memoryOverhead } from "./memory-overhead.js";
@@ -14,6 +15,7 @@ import { type BenchOptions, type LocalName, parseBenchOptions, USAGE } from "./o
 import { pioInUnassigned, pioOut } from "./port-access.js";
 import { jsonLine, type Result, tableHead, tableRow } from "./report.js";
 import { evtchnIpi, hypercall } from "./xen-calls.js";
+import { runXenBenchmarks, runXenBenchmarksInTestbed } from "./xen-guest.js";
 
 const LOCAL: Readonly<Record<LocalName, LocalBenchmark>> = {
   "pio-out": pioOut,
@@ -22,6 +24,7 @@ const LOCAL: Readonly<Record<LocalName, LocalBenchmark>> = {
   "evtchn-ipi": evtchnIpi,
   "first-instruction": firstInstruction,
   "memory-overhead": memoryOverhead,
+  "exit-scaling": exitScaling,
 };
 
 const FAILED = 1;
@@ -43,6 +46,15 @@ async function main(options: BenchOptions): Promise<number> {
     }
   };
   if (options.local.length > 0) await runLocal(options, print, attempt);
+  if (options.xen.length > 0) {
+    await attempt(options.xen.join(", "), async () => {
+      const { xen, rounds, testbedRounds } = options;
+      const results = options.xenInTestbed
+        ? await runXenBenchmarksInTestbed(xen, testbedRounds, log)
+        : await runXenBenchmarks(xen, rounds);
+      for (const result of results) print(result);
+    });
+  }
   if (options.testbed.length > 0) {
     await attempt(options.testbed.join(", "), async () => {
       for (const result of await runLinuxBenchmarks(options.testbed, options.testbedRounds, log)) print(result);

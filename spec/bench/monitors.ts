@@ -14,7 +14,7 @@ const QEMU_PACKAGE = "qemu-system-x86";
 /** RAM of every guest here, in MiB. */
 export const GUEST_MIB = 128;
 /** What both get: the same board, and the device by which a guest ends its VMM. */
-const COMMON = [
+export const GUEST_OPTIONS = [
   ...["-M", "pc", "-m", String(GUEST_MIB), "-display", "none"],
   ...["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"],
 ];
@@ -38,13 +38,13 @@ export function xenolith(binding: Binding, accel: string, args: readonly string[
   };
   return {
     file: process.execPath,
-    args: [join(PROJECT, bin.xenolith), ...COMMON, "-accel", accel, ...args],
+    args: [join(PROJECT, bin.xenolith), ...GUEST_OPTIONS, "-accel", accel, ...args],
     env: { XENOLITH_FFI: binding },
   };
 }
 
 export function qemu(args: readonly string[]): Program {
-  return { file: QEMU, args: [...COMMON, "-accel", WITHOUT_XEN, ...args] };
+  return { file: QEMU, args: [...GUEST_OPTIONS, "-accel", WITHOUT_XEN, ...args] };
 }
 
 /** The C loop over a firmware image; undefined where it could not be built. */

@@ -1,7 +1,7 @@
 /** How the benchmarks read what guests and the host tell them. */
 import assert from "node:assert/strict";
 import { describe, it } from "mocha";
-import { nanosecondsOf } from "./guest-report.js";
+import { cyclesOf, nanosecondsOf } from "./guest-report.js";
 import { linuxFigures, linuxScript } from "./linux-script.js";
 import { portImage, reportedCycles } from "./port-image.js";
 import { overheadOf } from "./resident-memory.js";
@@ -38,6 +38,7 @@ describe("the bench guest's report", () => {
   it("gives cycles of all iterations and what a cycle is", () => {
     assert.equal(nanosecondsOf(report, "hypercall"), 2000);
     assert.equal(nanosecondsOf(report, "evtchn-ipi"), 50);
+    assert.equal(cyclesOf("bench pio-out 10 4000\n", "pio-out"), 400);
   });
 
   it("can lack what was asked for", () => {
@@ -48,13 +49,15 @@ describe("the bench guest's report", () => {
 });
 
 describe("the Linux guest's report", () => {
-  const console = "== init\nbench-start 10.50\nbench-moved 11.50\nbench-read 11.75\n";
+  const console =
+    "== init\nbench-start 10.50\nbench-moved 11.50\nbench-read 11.75\nbench-ide-start 12.00\nbench-ide-read 12.50\n";
 
   it("gives seconds per GiB for 64 MiB each way, and microseconds for each of 200 reads", () => {
     assert.deepEqual(linuxFigures(console, 9.5, true), {
       "boot-to-init": 9.5,
       "disk-throughput": 8,
       "disk-latency-4k": 1250,
+      "ide-throughput": 8,
     });
   });
 
@@ -65,7 +68,7 @@ describe("the Linux guest's report", () => {
   });
 
   it("must be whole", () => {
-    assert.throws(() => linuxFigures("bench-start 1.00\nbench-moved 2.00\n", 9.5, true), RangeError);
+    assert.throws(() => linuxFigures("bench-start 1.00\nbench-moved 2.00\nbench-read 3.00\n", 9.5, true), RangeError);
   });
 });
 

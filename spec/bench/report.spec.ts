@@ -34,6 +34,11 @@ describe("benchmark report", () => {
     assert.equal(ratioOf({ ...RESULT, peer: { median: 0, low: 0, high: 0 } }), undefined);
   });
 
+  it("says what the inverse of a time is, where people ask for that", () => {
+    const line = jsonLine({ ...RESULT, inverse: { name: "perSecond", numerator: 1e9 } });
+    assert.deepEqual((JSON.parse(line) as { perSecond: unknown }).perSecond, { value: 123_100, peer: 100_000 });
+  });
+
   it("is ahead below 1", () => {
     assert.ok((ratioOf(RESULT) ?? 1) < 1);
   });

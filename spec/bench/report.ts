@@ -9,12 +9,14 @@ export interface Result {
   readonly value: Summary;
   /** QEMU's; undefined where it cannot do the same thing on this host. */
   readonly peer: Summary | undefined;
+  /** What people ask for instead, more of which is better: `numerator` by the figure. */
+  readonly inverse?: { readonly name: string; readonly numerator: number };
   /** What else was measured in the same rounds, by name. */
   readonly others: ReadonlyMap<string, Summary>;
 }
 
 const SIGNIFICANT_DIGITS = 4;
-const COLUMNS = [20, 6, 26, 26, 6] as const;
+const COLUMNS = [24, 6, 26, 26, 6] as const;
 
 /** Ours by the peer's, by the medians: below 1, we are ahead. */
 export function ratioOf({ value, peer }: Result): number | undefined {
@@ -32,7 +34,14 @@ export function jsonLine(result: Result): string {
     peer: peer === undefined ? null : rounded(peer.median),
     ratio: ratio === undefined ? null : rounded(ratio),
     spread: { value: spreadOf(value), peer: peer === undefined ? null : spreadOf(peer) },
+    ...inverseOf(result),
   });
+}
+
+function inverseOf({ value, peer, inverse }: Result): Readonly<Record<string, object>> {
+  if (inverse === undefined) return {};
+  const by = ({ median }: Summary): number => rounded(inverse.numerator / median);
+  return { [inverse.name]: { value: by(value), peer: peer === undefined ? null : by(peer) } };
 }
 
 export function tableHead(): string {

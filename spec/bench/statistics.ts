@@ -23,11 +23,11 @@ export function summarize(samples: readonly number[]): Summary {
  * Takes a sample of each variant in turn, `rounds` times over (A, B, A, B): whatever disturbs the host for longer than a
  * sample disturbs all variants.
  */
-export async function interleave<Variant extends string>(
+export async function interleave<Variant extends string, Sample>(
   rounds: number,
-  variants: ReadonlyMap<Variant, () => Promise<number>>,
-): Promise<Map<Variant, readonly number[]>> {
-  const samples = new Map([...variants.keys()].map((variant) => [variant, [] as number[]]));
+  variants: ReadonlyMap<Variant, () => Promise<Sample>>,
+): Promise<Map<Variant, readonly Sample[]>> {
+  const samples = new Map([...variants.keys()].map((variant) => [variant, [] as Sample[]]));
   for (let round = 0; round < rounds; round++) {
     for (const [variant, measure] of variants) samples.get(variant)?.push(await measure());
   }
