@@ -19,7 +19,11 @@ const LEAKS = [
   ["devices/leak.ts", 'import "../actors/innocent.js";', "devices-imports-only-shared-xen"],
   ["actors/leak.ts", 'import "../cli/innocent.js";', "actors-imports-only-shared-devices-xen"],
   ["actors/front-leak.ts", 'import "../index.js";', "actors-imports-only-shared-devices-xen"],
+  ["actors/stress-leak.ts", 'import "../stress/innocent.js";', "actors-imports-only-shared-devices-xen"],
+  ["stress/leak.ts", 'import "../xen/innocent.js";', "stress-imports-only-shared-actors"],
+  ["stress/front-leak.ts", 'import "../index.js";', "stress-imports-only-shared-actors"],
   ["cli/leak.ts", 'import "../shared/innocent.js";', "cli-imports-only-the-front-door"],
+  ["cli/stress-leak.ts", 'import "../stress/innocent.js";', "cli-imports-only-the-front-door"],
   ["devices/host-leak.ts", 'import "node:fs";', "pure-rooms-import-no-host"],
   ["shared/bare-host-leak.ts", 'import "fs";', "pure-rooms-import-no-host"],
   ["actors/spec-leak.ts", 'import "../spec/innocent.js";', "no-spec-imports"],
@@ -33,7 +37,7 @@ const LEAKS = [
   ],
 ] as const;
 
-const ROOMS = ["actors", "devices", "xen", "shared", "cli", "spec"] as const;
+const ROOMS = ["actors", "stress", "devices", "xen", "shared", "cli", "spec"] as const;
 
 describe("The arrows between the rooms", function () {
   this.timeout(60_000);
@@ -57,6 +61,7 @@ describe("The arrows between the rooms", function () {
       "actors/fine.ts",
       'import "../shared/innocent.js";\nimport "../xen/innocent.js";\nimport "../devices/innocent.js";\nimport "node:fs";',
     );
+    put("stress/fine.ts", 'import "../shared/innocent.js";\nimport "../actors/innocent.js";\nimport "node:fs";');
     put("cli/fine.ts", 'import "../index.js";');
     put("spec/fine.ts", 'import "../actors/innocent.js";');
     for (const [path, text] of LEAKS) put(path, text);

@@ -22,7 +22,7 @@ function matches(text: string, pattern: RegExp): readonly string[] {
 
 /** Paths in inline code that start with a folder of ours, without what only stands for something. */
 function namedFiles(text: string): readonly string[] {
-  const paths = matches(text, /`((?:actors|cli|devices|guests|scripts|shared|spec|xen|docs)\/[\w./-]*)`/g);
+  const paths = matches(text, /`((?:actors|cli|devices|guests|scripts|shared|spec|stress|xen|docs)\/[\w./-]*)`/g);
   return paths.filter((path) => !path.startsWith("guests/build/"));
 }
 

@@ -8,14 +8,20 @@ import type { Hypercall } from "../../xen/hypercalls/call.js";
 import { multicall } from "../../xen/hypercalls/multicall.js";
 import { HYPERCALLS } from "../../xen/hypercalls/table.js";
 import { PROJECT } from "../support/project.js";
+import { TABLES } from "../xen/hypercalls/tables/all.js";
+import type { Table } from "../xen/hypercalls/tables/row.js";
 
 interface Generator {
-  renderXenAbi(hypercalls: readonly Hypercall[], errno: Readonly<Record<string, number>>): string;
+  renderXenAbi(
+    hypercalls: readonly Hypercall[],
+    errno: Readonly<Record<string, number>>,
+    tables: readonly Table[],
+  ): string;
 }
 
 async function render(hypercalls: readonly Hypercall[]): Promise<string> {
   const script = pathToFileURL(join(PROJECT, "scripts", "xen-abi.mjs")).href;
-  return ((await import(script)) as Generator).renderXenAbi(hypercalls, Errno);
+  return ((await import(script)) as Generator).renderXenAbi(hypercalls, Errno, TABLES);
 }
 
 describe("docs/xen-abi.md", () => {
@@ -32,9 +38,10 @@ describe("docs/xen-abi.md", () => {
     assert.notEqual(await render(shortened), await render(HYPERCALLS));
   });
 
-  it("says what is refused whatever its argument", async () => {
+  it("says what is done, what is answered, and where the rows are", async () => {
     const page = await render(HYPERCALLS);
-    assert.match(page, /^\| 11 \| `EVTCHNOP_init_control` \| {2}\| {2}\| -ENOSYS \|$/m);
-    assert.match(page, /^\| 4 \| `EVTCHNOP_send` \| `evtchn_send`, 4 bytes \| in \| {2}\|$/m);
+    assert.match(page, /^\| 11 \| `XENMEM_exchange` \| {2}\| {2}\| refused \| always -EOPNOTSUPP \| 1 \|$/m);
+    assert.match(page, /^\| 4 \| `EVTCHNOP_send` \| `evtchn_send`, 4 bytes \| in \| raises .* \| 0, -EINVAL, -EFAULT \| \d+ \|$/m);
+    assert.match(page, /^Rows: \[sched-op\.ts\]\(\.\.\/spec\/xen\/hypercalls\/tables\/sched-op\.ts\)\.$/m);
   });
 });

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import { PROJECT } from "./project.js";
 
-const ROOMS = ["actors", "cli", "devices", "guests", "scripts", "shared", "spec", "xen"];
+const ROOMS = ["actors", "cli", "devices", "guests", "scripts", "shared", "spec", "stress", "xen"];
 const EXTENSIONS = new Set([".ts", ".mjs", ".cjs", ".c", ".h", ".S"]);
 /** What the compiler made of our guests. */
 const GENERATED = join("guests", "build");
@@ -15,7 +15,7 @@ export interface SourceFile {
 }
 
 export function sourceFiles(): readonly SourceFile[] {
-  const paths = ["index.ts", "prewarm.ts", ...ROOMS.flatMap(filesBelow)];
+  const paths = ["index.ts", "package-root.ts", "prewarm.ts", ...ROOMS.flatMap(filesBelow)];
   return paths.map((path) => ({ path, lines: readFileSync(join(PROJECT, path), "utf8").split("\n") }));
 }
 
