@@ -4,7 +4,10 @@ function only(from, allowed) {
     name: `${from}-imports-only-${allowed.length === 0 ? "itself" : allowed.join("-")}`,
     severity: "error",
     from: { path: `^${from}/` },
-    to: { path: "^(shared|xen|devices|actors|cli|spec|index\\.ts)", pathNot: `^(${[from, ...allowed].join("|")})/` },
+    to: {
+      path: "^(shared|xen|devices|actors|stress|cli|spec|index\\.ts)",
+      pathNot: `^(${[from, ...allowed].join("|")})/`,
+    },
   };
 }
 module.exports = {
@@ -14,11 +17,12 @@ module.exports = {
     only("xen", ["shared"]),
     only("devices", ["shared", "xen"]),
     only("actors", ["shared", "devices", "xen"]),
+    only("stress", ["shared", "actors"]),
     {
       name: "cli-imports-only-the-front-door",
       severity: "error",
       from: { path: "^cli/" },
-      to: { path: "^(shared|xen|devices|actors|spec)/" },
+      to: { path: "^(shared|xen|devices|actors|stress|spec)/" },
     },
     {
       name: "pure-rooms-import-no-host",

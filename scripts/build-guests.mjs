@@ -6,9 +6,11 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
-import { basename, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+
+import { hypercallTables } from "./hypercall-tables.mjs";
 
 const run = promisify(execFile);
 const GUESTS = fileURLToPath(new URL("../guests", import.meta.url));
@@ -36,11 +38,13 @@ const LINK = [
   "-nostdlib",
   "-static",
   "-no-pie",
-  "-m64",
   "-Wl,--build-id=none",
   "-Wl,-z,noexecstack",
   "-Wl,-z,max-page-size=4096",
 ];
+
+/** For guests that stay in 32-bit mode. */
+const COMPILE_32 = [...COMPILE.filter((flag) => !["-m64", "-mno-red-zone", "-mcmodel=small"].includes(flag)), "-m32"];
 
 /** Boot code alone: for guests in assembly. */
 const BARE = [];
@@ -49,26 +53,69 @@ const LIB = ["boot.S", "start.c", "string.c", "format.c", "console.c", "hypercal
 /** Interrupts, event channels and more CPUs on top of that. */
 const SMP = [
   ...LIB,
-  ...["vectors.S", "trampoline.S", "idt.c", "apic.c", "acpi.c", "smp.c", "events.c", "clock.c", "setup.c"].map(
-    (file) => `lib/${file}`,
-  ),
+  ...[
+    "vectors.S",
+    "trampoline.S",
+    "idt.c",
+    "apic.c",
+    "acpi.c",
+    "smp.c",
+    "events.c",
+    "fifo.c",
+    "clock.c",
+    "setup.c",
+  ].map((file) => `lib/${file}`),
 ];
+/** The same as LIB for 32-bit guests. */
+const LIB_32 = LIB.map((file) => (file === "lib/boot.S" ? "lib/boot32.S" : file));
 /** PCI, grants and xenstore on top of that. */
-const PV = [...SMP, ...["pci.c", "grants.c", "xs.c", "blkfront.c"].map((file) => `lib/${file}`)];
+const PV = [
+  ...SMP,
+  ...["pci.c", "edu.c", "virtio.c", "ata.c", "grants.c", "xs.c", "blkfront.c", "tap.c"].map((file) => `lib/${file}`),
+];
 
-/** Every output and what it is made of; `dir` stands for all its sources. */
+/** IDE drives by polling, and what is done to them by request. */
+const IDE = ["lib/pci.c", "lib/ata.c", "ide-boot/drives.c", "ide-boot/service.c"];
+
+/** The hypercall tables as C, written before the images that have them. */
+const TABLES = "build/hypercall-tables.c";
+
+/** Every output and what it is made of; `directory` stands for all its sources. */
 const IMAGES = [
   { name: "hello.elf", kind: "pvh", lib: LIB, sources: ["hello/main.c"] },
   { name: "hello.multiboot.elf", kind: "multiboot", lib: LIB, sources: ["hello/main.c"] },
   { name: "triple-fault.elf", kind: "pvh", lib: BARE, sources: ["triple-fault/main.S"] },
   { name: "spin.elf", kind: "pvh", lib: BARE, sources: ["spin/main.S"] },
-  { name: "bench.elf", kind: "pvh", lib: SMP, sources: ["bench/main.c"] },
-  { name: "selftest.elf", kind: "pvh", lib: PV, directory: "selftest" },
-  { name: "selftest.multiboot.elf", kind: "multiboot", lib: PV, directory: "selftest" },
+  { name: "bench.elf", kind: "pvh", lib: SMP, sources: ["bench/main.c", "bench/hypercalls.c", "bench/events.c"] },
+  { name: "selftest.elf", kind: "pvh", lib: [...PV, TABLES], directory: "selftest" },
+  { name: "selftest.multiboot.elf", kind: "multiboot", lib: [...PV, TABLES], directory: "selftest" },
+  { name: "stress.elf", kind: "pvh", lib: PV, directory: "stress" },
+  { name: "endings.elf", kind: "pvh", lib: PV, sources: ["endings/main.c"] },
+  { name: "life.elf", kind: "pvh", lib: PV, sources: ["life/main.c"] },
+  { name: "cpuid.elf", kind: "pvh", lib: PV, sources: ["cpuid/main.c"] },
+  { name: "cpuid.multiboot.elf", kind: "multiboot", lib: PV, sources: ["cpuid/main.c"] },
+  { name: "compat.elf", kind: "pvh", bits: 32, lib: [...LIB_32, "lib/tap.c"], directory: "compat" },
+  { name: "compat.multiboot.elf", kind: "multiboot", bits: 32, lib: [...LIB_32, "lib/tap.c"], directory: "compat" },
+  { name: "plain.elf", kind: "pvh", lib: LIB, sources: ["plain/main.c"] },
+  { name: "plain32.elf", kind: "pvh", bits: 32, lib: LIB_32, sources: ["plain/main.c"] },
+  { name: "plain32.multiboot.elf", kind: "multiboot", bits: 32, lib: LIB_32, sources: ["plain/main.c"] },
+  { name: "plain32.bin", kind: "kludge", bits: 32, lib: LIB_32, sources: ["plain/main.c"] },
   { name: "ports.elf", kind: "pvh", lib: BARE, sources: ["bench/ports.S"] },
   { name: "firmware.bin", kind: "flat", lib: BARE, sources: ["bench/firmware.S"] },
+  {
+    name: "ide-boot.img",
+    kind: "disk",
+    lib: [...LIB, "lib/acpi.c", ...IDE],
+    sources: ["ide-boot/sectors.S", "ide-boot/power.c", "ide-boot/main.c"],
+    script: "ide-boot/disk.ld",
+  },
+  { name: "pam.bin", kind: "flat", lib: BARE, sources: ["pam/main.S"] },
+  { name: "ide-service.elf", kind: "pvh", lib: [...LIB, ...IDE], sources: ["ide-boot/direct.c"] },
   { name: "kvm-loop", kind: "host", lib: BARE, sources: ["bench/kvm-loop.c"] },
 ];
+
+/** What makes each kind of kernel bootable. */
+const HEADERS = { pvh: ["lib/pvh-note.S"], multiboot: ["lib/multiboot-header.S"], kludge: ["lib/kludge-header.S"] };
 
 class BuildError extends Error {}
 
@@ -108,9 +155,15 @@ async function digestOf(image, sources, compiler) {
   return hash.digest("hex");
 }
 
-async function compile(source, work, log) {
+async function compile(source, { bits = 64 }, work, log) {
   const object = join(work, `${source.replaceAll("/", "-")}.o`);
-  const { stderr } = await tool("gcc", [...COMPILE, "-c", join(GUESTS, source), "-o", object]);
+  const { stderr } = await tool("gcc", [
+    ...(bits === 32 ? COMPILE_32 : COMPILE),
+    "-c",
+    join(GUESTS, source),
+    "-o",
+    object,
+  ]);
   if (stderr !== "") log(stderr.trimEnd()); // warnings
   return object;
 }
@@ -129,16 +182,19 @@ async function link(image, sources, work, log) {
     ]);
     return out;
   }
-  const header = { pvh: ["lib/pvh-note.S"], multiboot: ["lib/multiboot-header.S"], flat: [] }[image.kind];
+  const header = HEADERS[image.kind] ?? [];
   const objects = [];
-  for (const source of [...header, ...image.lib, ...sources]) objects.push(await compile(source, work, log));
+  for (const source of [...header, ...image.lib, ...sources]) objects.push(await compile(source, image, work, log));
   if (image.kind === "flat") {
     await tool("objcopy", ["-O", "binary", "-j", ".text", objects[0], out]);
     return out;
   }
-  await tool("gcc", [...LINK, "-T", join(GUESTS, "lib/guest.ld"), ...objects, "-o", out]);
+  const script = join(GUESTS, image.script ?? "lib/guest.ld");
+  const format = image.bits === 32 ? ["-m32"] : ["-m64"];
+  await tool("gcc", [...LINK, ...format, "-T", script, ...objects, "-o", out]);
+  if (image.kind === "disk" || image.kind === "kludge") await tool("objcopy", ["-O", "binary", out]);
   // Multiboot loaders take 32-bit ELF files only; the code inside is the same.
-  if (image.kind === "multiboot") await tool("objcopy", ["-O", "elf32-i386", out]);
+  if (image.kind === "multiboot" && image.bits !== 32) await tool("objcopy", ["-O", "elf32-i386", out]);
   return out;
 }
 
@@ -164,13 +220,25 @@ async function build(image, compiler, log) {
   }
 }
 
+async function writeTables() {
+  const text = await hypercallTables();
+  if (text === undefined)
+    throw new BuildError("Cannot build the guests: dist/ has no hypercall tables; run: npm run build");
+  const target = join(GUESTS, TABLES);
+  if ((await readFile(target, "utf8").catch(() => undefined)) === text) return;
+  const draft = join(await mkdtemp(join(OUTPUT, ".work-")), "tables.c");
+  await writeFile(draft, text);
+  await rename(draft, target); // in one step: another build may read it
+  await rm(dirname(draft), { recursive: true });
+}
+
 /** Brings guests/build up to date; `names` picks some images, default all. */
 export async function buildGuests({ log = console.log, names = [] } = {}) {
   await mkdir(OUTPUT, { recursive: true });
   const compiler = (await tool("gcc", ["--version"])).stdout.split("\n")[0];
-  for (const image of IMAGES) {
-    if (names.length === 0 || names.includes(image.name)) await build(image, compiler, log);
-  }
+  const images = IMAGES.filter(({ name }) => names.length === 0 || names.includes(name));
+  if (images.some(({ lib }) => lib.includes(TABLES))) await writeTables();
+  for (const image of images) await build(image, compiler, log);
 }
 
 if (process.argv[1] !== undefined && basename(process.argv[1]) === "build-guests.mjs") {

@@ -4,9 +4,10 @@
  */
 "use strict";
 const { readFileSync, writeFileSync } = require("node:fs");
-const { threadId } = require("node:worker_threads");
+const { isMainThread } = require("node:worker_threads");
 const { Script } = require("node:vm");
 
+if (isMainThread) require("./first-thread.js");
 const code = __filename.replace(/\.js$/, ".code.js");
 const cache = code.replace(/\.js$/, ".cache");
 
@@ -18,11 +19,11 @@ function cachedData() {
   }
 }
 
-const source = `(function (exports, require, module, __filename, __dirname) {${readFileSync(code, "utf8")}\n})`;
+const source = `(function (exports, require, module, __filename, __dirname) {${readFileSync(code, "latin1")}\n})`;
 const script = new Script(source, { filename: code, cachedData: cachedData() });
 script.runInThisContext()(exports, require, module, __filename, __dirname);
 
 // The build runs a small machine with this set, and keeps what each thread has compiled by its end.
 if (process.env.XENOLITH_CODE_CACHE === "write") {
-  process.once("exit", () => writeFileSync(`${cache}.${threadId}`, script.createCachedData()));
+  process.once("exit", () => writeFileSync(cache, script.createCachedData()));
 }

@@ -1,5 +1,5 @@
 /**
- * Bundles the launcher and the workers' code into one CommonJS file each, in dist/bundle, with a V8 code cache. Loading a
+ * Bundles the launcher and each kind of thread into one CommonJS file each, in dist/bundle, with a V8 code cache. Loading a
  * hundred small modules in every thread, and compiling them, costs more than all the rest of a machine's start
  * (docs/performance.md).
  */
@@ -8,29 +8,55 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
-  renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const dist = join(root, "dist");
 const outdir = join(dist, "bundle");
+/** Those whose code is compiled ahead: the launcher, and each kind of thread. */
 const entries = {
   xenolith: join(dist, "cli", "main.js"),
-  "actor-worker": join(dist, "actors", "actor-worker.js"),
+  ...Object.fromEntries(
+    ["vcpu-role", "device-role", "disk-role", "net-role"].map((name) => [name, join(dist, "actors", `${name}.js`)]),
+  ),
 };
-/** The thread whose code cache is kept: the launcher's own, and the first worker's, which is the first vCPU's. */
-const CACHED_THREAD = { xenolith: 0, "actor-worker": 1 };
+/** How often a guest is run until each kind of thread has left its cache. */
+const CACHE_TRIES = 5;
 
 mkdirSync(outdir, { recursive: true });
 for (const file of readdirSync(outdir)) rmSync(join(outdir, file));
 writeFileSync(join(outdir, "package.json"), `${JSON.stringify({ type: "commonjs" })}\n`);
+/** Small files of their own, which the launcher loads before its code: the threads that they start must be known to that. */
+const early = {
+  "first-thread": join(dist, "cli", "first-thread.js"),
+  "spare-workers": join(dist, "actors", "spare-workers.js"),
+};
+const earlyFiles = {
+  name: "early-files",
+  setup({ onResolve }) {
+    onResolve({ filter: /\/(first-thread|spare-workers)\.js$/ }, ({ kind, path }) =>
+      kind === "entry-point" ? undefined : { path: `./${basename(path)}`, external: true },
+    );
+  },
+};
+
+/** A bundle has a `require` by itself. */
+const ownRequire = {
+  name: "own-require",
+  setup({ onLoad }) {
+    onLoad({ filter: /\/native-require\.js$/ }, () => ({ contents: "export const nativeRequire = require;" }));
+  },
+};
+
 /** What the launcher, the workers and the pool's task have in common. */
 const options = {
   outdir,
@@ -44,11 +70,13 @@ const options = {
   // A script that was compiled from a cache cannot import: what is loaded late is required.
   supported: { "dynamic-import": false },
   // A worker finds its siblings beside itself.
-  define: { "import.meta.url": "bundleUrl" },
-  banner: { js: 'const bundleUrl = require("node:url").pathToFileURL(__filename).href;' },
+  define: { "import.meta.url": "bundle.url" },
+  plugins: [earlyFiles, ownRequire],
+  banner: { js: 'const bundle = { get url() { return require("node:url").pathToFileURL(__filename).href; } };' },
   logLevel: "warning",
 };
 await build({ ...options, entryPoints: entries, outExtension: { ".js": ".code.js" } });
+await build({ ...options, entryPoints: early });
 // The pool calls what the file exports.
 await build({ ...options, entryPoints: { "dump-task": join(dist, "actors", "dump", "dump-task.js") } });
 const loader = readFileSync(join(root, "scripts", "bundle-loader.cjs"), "utf8");
@@ -59,17 +87,29 @@ for (const name of Object.keys(entries)) {
 }
 makeCodeCaches();
 
-/** Runs the smallest guest there is, so that the caches hold what every start runs; without KVM, just loads the launcher. */
+/**
+ * Runs the smallest guest there is, with a thread of each kind, so that the caches hold what every start runs; without KVM,
+ * just loads the launcher. The guest ends so soon that a thread may not have come up.
+ */
 function makeCodeCaches() {
   const guest = join(root, "guests", "build", "hello.elf");
   const canRun = existsSync(guest) && existsSync("/dev/kvm");
-  const args = canRun ? ["--accel", "kvm,xen-version=0x4000a", "--kernel", guest, "--serial", "none"] : ["--version"];
+  const folder = mkdtempSync(join(tmpdir(), "xenolith-bundle-"));
+  const disk = join(folder, "disk");
+  writeFileSync(disk, Buffer.alloc(64 * 1024));
+  const args = canRun
+    ? [
+        ...["--accel", "kvm,xen-version=0x4000a", "--kernel", guest, "--serial", "none"],
+        ...["--drive", `file=${disk},format=raw,if=none,id=disk`, "--device", "xen-disk,drive=disk"],
+        ...["--netdev", `stream,id=net,server=on,addr.type=unix,addr.path=${join(folder, "net")}`],
+        ...["--device", "virtio-net-pci,netdev=net"],
+      ]
+    : ["--version"];
+  const caches = (canRun ? Object.keys(entries) : ["xenolith"]).map((name) => join(outdir, `${name}.code.cache`));
   const env = { ...process.env, XENOLITH_CODE_CACHE: "write" };
   // Whatever comes of it: a start without caches is only slower.
-  spawnSync(process.execPath, [join(outdir, "xenolith.js"), ...args], { env, stdio: "ignore", timeout: 60_000 });
-  for (const [name, thread] of Object.entries(CACHED_THREAD)) {
-    const cache = join(outdir, `${name}.code.cache`);
-    if (existsSync(`${cache}.${thread}`)) renameSync(`${cache}.${thread}`, cache);
+  for (let tries = 0; tries < CACHE_TRIES && !caches.every(existsSync); tries++) {
+    spawnSync(process.execPath, [join(outdir, "xenolith.js"), ...args], { env, stdio: "ignore", timeout: 60_000 });
   }
-  for (const file of readdirSync(outdir)) if (/\.cache\.\d+$/.test(file)) rmSync(join(outdir, file));
+  rmSync(folder, { recursive: true, force: true });
 }
