@@ -1,2 +1,2 @@
 /** Starts threads ahead of the machine that will need them; for programs that know early that they will run one. */
-export { prewarmWorkers } from "./actors/workers.js";
+export { prewarmWorkers } from "./actors/spare-workers.js";
