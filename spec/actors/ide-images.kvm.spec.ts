@@ -13,6 +13,7 @@ import { machines } from "../support/machines.js";
 import { COMPILED, guestImage } from "../support/project.js";
 import { requireKvm } from "../support/require-kvm.js";
 import { temporaryFolder } from "../support/temporary.js";
+import { cannotRun } from "../support/cannot-run.js";
 
 const MIB = 2 ** 20;
 /** Where the guest reads and writes. */
@@ -92,8 +93,7 @@ describe("An image that goes bad under an IDE drive", function () {
 
   it("is written until the host's disk is full, and says so (I18)", async function () {
     if (spawnSync("unshare", ["-rm", "mount", "-t", "tmpfs", "none", "/mnt"]).status !== 0) {
-      console.log("      skipped: no file system can be mounted here, to be full");
-      this.skip();
+      cannotRun(this, "no file system can be mounted, to be full");
     }
     // A hole of the image's size, where there is room for the other file alone.
     const prepare = `mount -t tmpfs -o size=64k none /mnt && truncate -s ${SIZE} /mnt/d && head -c 56K /dev/zero > /mnt/rest`;

@@ -15,6 +15,7 @@ import type { Running } from "../support/machines.js";
 import { COMPILED, guestImage } from "../support/project.js";
 import { requireKvm } from "../support/require-kvm.js";
 import { temporaryFolder } from "../support/temporary.js";
+import { cannotRun } from "../support/cannot-run.js";
 
 type Backend = NonNullable<MachineConfig["nets"]>[number]["backend"];
 
@@ -125,8 +126,7 @@ describe("A machine's network card", function () {
 
   it("works on the user-mode network, whose gateway is the host", async function () {
     if (spawnSync("passt", ["--version"]).error !== undefined) {
-      console.log("      skipped: passt is not installed");
-      this.skip();
+      cannotRun(this, "passt is not installed");
     }
     const port = await echoServer("127.0.0.1");
     const running = await create(guest({ kind: "user" }, `echo=${port}`));
@@ -141,8 +141,7 @@ describe("A machine's network card", function () {
 
   it("works on QEMU's user-mode network, by QEMU's stream protocol", async function () {
     if (spawnSync("qemu-system-x86_64", ["--version"]).error !== undefined) {
-      console.log("      skipped: QEMU is not installed");
-      this.skip();
+      cannotRun(this, "QEMU is not installed (package qemu-system-x86)");
     }
     const at = path();
     const port = await echoServer("127.0.0.1");
@@ -189,8 +188,7 @@ describe("A machine's network card", function () {
     try {
       running = await create(guest({ kind: "tap", ifname: name }, "echo=47123"));
     } catch (error) {
-      console.log(`      skipped: ${(error as Error).message}`);
-      this.skip();
+      cannotRun(this, (error as Error).message);
     }
     for (const args of [`addr add 10.0.2.2/24 dev ${name}`, `link set ${name} up`]) {
       assert.equal(spawnSync("ip", args.split(" ")).status, 0);

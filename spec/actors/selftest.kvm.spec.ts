@@ -9,6 +9,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { COMPILED, PROJECT } from "../support/project.js";
 import { requireKvm } from "../support/require-kvm.js";
+import { cannotRun } from "../support/cannot-run.js";
 
 interface Run {
   readonly code: number | null;
@@ -53,8 +54,7 @@ describe("xenolith selftest", function () {
   ] as const) {
     it(`passes with ${vcpus} vCPUs by ${ffi}, on the userspace transport`, async function () {
       if (ffi === "koffi" && !koffiIsThere()) {
-        console.log("      skipped: koffi, which is optional, is not installed");
-        this.skip();
+        cannotRun(this, "koffi, which is optional, is not installed");
       }
       const run = await xenolith(["selftest", "--smp", String(vcpus), "--transport", "userspace"], ffi);
       const failures = run.output.split("\n").filter((line) => /^(not ok|FAIL)/i.test(line.trim()));

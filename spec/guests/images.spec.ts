@@ -10,6 +10,7 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { guestImage, PROJECT } from "../support/project.js";
 import { temporaryFolder } from "../support/temporary.js";
+import { cannotRun } from "../support/cannot-run.js";
 
 const SCRIPT = join(PROJECT, "scripts", "build-guests.mjs");
 const PVH_GUESTS = ["hello.elf", "triple-fault.elf", "spin.elf", "bench.elf", "selftest.elf"];
@@ -61,8 +62,7 @@ describe("guests/build", function () {
 
   before(function () {
     if (PVH_GUESTS.every((name) => existsSync(guestImage(name)))) return;
-    console.log("      skipped: the guests are not built (node scripts/build-guests.mjs)");
-    this.skip();
+    cannotRun(this, "the guests are not built (node scripts/build-guests.mjs)");
   });
 
   for (const name of PVH_GUESTS) {

@@ -2,14 +2,12 @@
 import { existsSync } from "node:fs";
 import type { Context } from "mocha";
 import { FIRMWARE_FOLDERS } from "../../actors/firmware-image.js";
+import { cannotRun } from "./cannot-run.js";
 import { requireKvm } from "./require-kvm.js";
 
 /** To be called in `before`. */
 export function requireFirmware(context: Context): void {
   requireKvm(context);
   if (FIRMWARE_FOLDERS.some((folder) => existsSync(`${folder}/bios-256k.bin`))) return;
-  const reason = "SeaBIOS is not installed (package seabios)";
-  if (process.env["CI"] === "true") throw new Error(`Cannot run specs that need firmware: ${reason}`);
-  console.log(`      skipped: ${reason}`);
-  context.skip();
+  cannotRun(context, "SeaBIOS is not installed (package seabios)");
 }

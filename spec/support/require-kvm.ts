@@ -1,6 +1,7 @@
 /** For specs that run guests: without KVM they are skipped, and say why; in CI they fail instead. */
 import { accessSync, constants, existsSync } from "node:fs";
 import type { Context } from "mocha";
+import { cannotRun } from "./cannot-run.js";
 import { guestImage } from "./project.js";
 
 function missing(guests: readonly string[]): string | undefined {
@@ -16,8 +17,5 @@ function missing(guests: readonly string[]): string | undefined {
 /** To be called in `before`. */
 export function requireKvm(context: Context, ...guests: readonly string[]): void {
   const reason = missing(guests);
-  if (reason === undefined) return;
-  if (process.env["CI"] === "true") throw new Error(`Cannot run specs that need KVM: ${reason}`);
-  console.log(`      skipped: ${reason}`);
-  context.skip();
+  if (reason !== undefined) cannotRun(context, reason);
 }

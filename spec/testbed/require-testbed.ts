@@ -1,5 +1,6 @@
 /** A testbed for a suite of specs. */
 import type { Context } from "mocha";
+import { cannotRun } from "../support/cannot-run.js";
 import { TestbedError } from "./errors.js";
 import { Testbed, type TestbedOptions } from "./testbed.js";
 
@@ -9,7 +10,7 @@ const START_MS = 10 * 60_000;
 /**
  * For a suite's `before` hook: boots a testbed, or skips the suite and says why.
  *
- * @throws TestbedError with CI=true, where a missing testbed is a failure
+ * @throws Error with CI=true, where a missing testbed is a failure
  */
 export async function requireTestbed(context: Context, options: TestbedOptions = {}): Promise<Testbed> {
   context.timeout(START_MS);
@@ -21,8 +22,7 @@ export async function requireTestbed(context: Context, options: TestbedOptions =
       ...options,
     });
   } catch (cause) {
-    if (!(cause instanceof TestbedError) || process.env["CI"] === "true") throw cause;
-    console.log(`skipped: ${cause.message}`);
-    context.skip();
+    if (!(cause instanceof TestbedError)) throw cause;
+    cannotRun(context, cause.message, cause);
   }
 }

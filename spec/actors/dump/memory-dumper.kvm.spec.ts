@@ -8,6 +8,7 @@ import type { Running } from "../../support/machines.js";
 import { guestImage } from "../../support/project.js";
 import { requireKvm } from "../../support/require-kvm.js";
 import { temporaryFolder } from "../../support/temporary.js";
+import { cannotRun } from "../../support/cannot-run.js";
 
 const MIB = 1024 * 1024;
 /** Where our guests' code is linked to. */
@@ -100,8 +101,7 @@ describe("Machine.dumpMemory()", function () {
     const small = folder.path("small");
     mkdirSync(small);
     if (spawnSync("mount", ["-t", "tmpfs", "-o", "size=16k", "tmpfs", small]).status !== 0) {
-      console.log("      skipped: a file system of 16 KiB cannot be mounted here");
-      this.skip();
+      cannotRun(this, "a file system of 16 KiB cannot be mounted");
     }
     try {
       const machine = await spinning();

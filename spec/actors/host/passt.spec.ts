@@ -7,6 +7,7 @@ import { VmmError } from "../../../shared/errors.js";
 import { hostFixture } from "../../support/host-fixture.js";
 import { settle } from "../../support/leftovers.js";
 import { temporaryFolder } from "../../support/temporary.js";
+import { cannotRun } from "../../support/cannot-run.js";
 
 const MAC = "52:54:00:12:34:56";
 
@@ -104,8 +105,7 @@ describe("Passt", () => {
 
   describe("the real one", function () {
     before(function () {
-      // Without it these are skipped: it is a program of the host's.
-      if (spawnSync("passt", ["--version"]).error !== undefined) this.skip();
+      if (spawnSync("passt", ["--version"]).error !== undefined) cannotRun(this, "passt is not installed");
     });
 
     it("serves the network until its socket is closed, and leaves nothing behind", async () => {

@@ -6,6 +6,7 @@ import { Offload } from "../../../devices/net/wire.js";
 import { VmmError } from "../../../shared/errors.js";
 import { GuestPieces } from "../../support/frames.js";
 import { hostFixture } from "../../support/host-fixture.js";
+import { cannotRun } from "../../support/cannot-run.js";
 
 const NAME = "xl-spec-tap";
 const HOST = [192, 0, 2, 201];
@@ -21,8 +22,8 @@ describe("TapWire", function () {
     try {
       const { libc, scratch } = hostFixture();
       closeSync(openTap(libc, scratch, NAME));
-    } catch {
-      this.skip();
+    } catch (cause) {
+      cannotRun(this, (cause as Error).message);
     }
   });
 
