@@ -16,8 +16,9 @@ const LOOK_MS = 20_000;
 /** A line for each thread: name, state, ticks in user and kernel mode, and what it waits for in the kernel. */
 function threadsOf(program: string): string {
   const show = 'echo "$(cat comm) $(cut -d" " -f3,14,15 stat) $(cat wchan) $(cat syscall)"';
+  // grep itself is among what it finds, and gone by then
   return `for cmdline in $(grep -l '${program}' /proc/[0-9]*/cmdline); do
-    for task in $(dirname $cmdline)/task/*; do cd $task && ${show}; done
+    for task in $(dirname $cmdline)/task/[0-9]*; do [ -d $task ] && cd $task && ${show}; done
   done 2>&1`;
 }
 
