@@ -165,7 +165,7 @@ describe("The attribute map of the memory below 1 MiB", function () {
   /** A second processor that runs in the segment goes on over hundreds of changes. */
   const UNDISTURBED = "S";
 
-  it("has its four states for a guest's loads, stores and code (P6)", async () => {
+  it("has its four states for a guest's loads, stores and code (P6, V9)", async () => {
     const { machine, text } = await create(
       firmware({ vcpus: { count: 2 }, boot: { bios: guestImage("pam.bin") }, debugExit: { iobase: 0xf4 } }),
     );

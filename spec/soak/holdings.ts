@@ -1,8 +1,7 @@
 /** What this process holds of the host's, so that two moments can be compared. */
 import { readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
+import { collectGarbage } from "../support/heap.js";
 import { openDescriptors, settle, threadCount } from "../support/leftovers.js";
 
 export interface Held {
@@ -16,9 +15,6 @@ export interface Held {
   readonly residentKib: number;
 }
 
-setFlagsFromString("--expose-gc");
-const collect = runInNewContext("gc") as () => void;
-
 /** Counts once what goes late has gone: threads and descriptors of the machines before, for at most `ms`. */
 export async function heldNow(wanted: Partial<Held> = {}, ms = 5000): Promise<Held> {
   await settle(() => {
@@ -27,7 +23,7 @@ export async function heldNow(wanted: Partial<Held> = {}, ms = 5000): Promise<He
   }, ms);
   // Shared memory is let go of by finalizers, a turn after its buffers were collected.
   for (let turn = 0; turn < 3; turn++) {
-    collect();
+    collectGarbage();
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   return { ...counts(), residentKib: residentKib() };

@@ -59,6 +59,11 @@ export function tinyGuest(code: readonly number[]): Uint8Array {
   return image;
 }
 
+/** The four bytes of a number in an instruction, from the lowest on. */
+export function little32(value: number): readonly number[] {
+  return [0, 8, 16, 24].map((shift) => (value >>> shift) & 0xff);
+}
+
 /** `mov dx, port; mov al, value; out dx, al` */
 export function outb(port: number, value: number): readonly number[] {
   return [0x66, 0xba, port & 0xff, port >> 8, 0xb0, value, 0xee];
@@ -72,7 +77,7 @@ export const SPIN: readonly number[] = [0xfa, 0xeb, 0xfe];
 
 /** `inc byte [address]` */
 export function increment(address: number): readonly number[] {
-  return [0xfe, 0x05, address & 0xff, (address >> 8) & 0xff, (address >> 16) & 0xff, address >>> 24];
+  return [0xfe, 0x05, ...little32(address)];
 }
 
 /** Waits for a byte at COM1, takes it, and sends it back plus one, for ever: no interrupt in use. */

@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { vcpuId } from "../../shared/brand.js";
 import type { EvtchnPort, Vector } from "../../shared/brand.js";
+import { bytesKept } from "../support/heap.js";
 import { FakeKernel } from "./fake-host.js";
+import { bindIpi, fifoGuest } from "./fifo-guest.js";
 import { ARGUMENT, Guest } from "./guest.js";
 
 // xen/include/public: xen.h, hvm/hvm_op.h, hvm/params.h, vcpu.h.
@@ -13,6 +15,8 @@ const SET_PARAM = 0;
 const SET_UPCALL_VECTOR = 23;
 const REGISTER_VCPU_INFO = 10;
 const MEMORY_OP = 12;
+const EVENT_CHANNEL_OP = 32;
+const SEND = 4;
 const ADD_TO_PHYSMAP = 7;
 const SELF = 0x7ff0;
 const CALLBACK_IRQ = 0;
@@ -22,6 +26,8 @@ const [ENOENT, EINVAL] = [-2, -22];
 /** VcpuRequest.upcall and syncXen. */
 const UPCALL = 2;
 const SYNC = 1;
+/** Bytes that may stay of what was done without end, for each time: less than any object has. */
+const NOTHING_KEPT = 4;
 
 const vcpu0 = vcpuId(0);
 const vcpu1 = vcpuId(1);
@@ -84,6 +90,23 @@ describe("EventDelivery bitmaps", () => {
       [true, false, false, false],
     );
   });
+
+  for (const [channels, guest] of [
+    ["2-level", new Guest()],
+    ["FIFO", fifoGuest()],
+  ] as const) {
+    it(`tells once of 100,000 events on two ${channels} ports that are not taken, and keeps nothing of them (E12)`, () => {
+      setCallback(guest, VECTOR, 0xf3);
+      const ports = [bindIpi(guest, 1), bindIpi(guest, 1)];
+      guest.host.taken();
+      const kept = bytesKept(50_000, () => {
+        for (const one of ports) assert.equal(guest.op(EVENT_CHANNEL_OP, SEND, one), 0);
+      });
+      assert(kept < NOTHING_KEPT, `${kept} bytes each`);
+      assert.deepEqual(guest.host.taken(), [`request 1 ${UPCALL}`]);
+      assert.deepEqual(guest.host.records, []);
+    });
+  }
 
   it("loses nothing against a guest that takes events in between (model)", () => {
     fc.assert(

@@ -1,5 +1,6 @@
 /** The way to a hypercall and back, beside what the rows in tables/ see. H-numbers are those of the list of hostile inputs. */
 import assert from "node:assert/strict";
+import { bytesKept } from "../../support/heap.js";
 import { FakeKernel } from "../fake-host.js";
 import { Guest } from "../guest.js";
 
@@ -9,6 +10,10 @@ const EVENT_CHANNEL_OP = 32;
 const HVM_OP = 34;
 const SELF = 0x7ff0;
 const EPERM = -1;
+const ENOSYS = -38;
+/** Of calls without end; and bytes that may stay for each: less than any object has. */
+const FLOOD = 100_000;
+const NOTHING_KEPT = 4;
 
 describe("hypercall dispatch", () => {
   it("logs what is unknown once, with its arguments, in a flood too (H23)", () => {
@@ -18,6 +23,18 @@ describe("hypercall dispatch", () => {
       guest.host.records.map(({ message, fields }) => [message, fields["arguments"]]),
       [["Unknown hypercall 55", "0x1 0x22 0x3"]],
     );
+  });
+
+  it("keeps nothing of a flood of unknown hypercalls, numbers and sub-operations (H23)", () => {
+    const guest = new Guest();
+    let number = 0;
+    const kept = bytesKept(FLOOD, () => {
+      number++;
+      assert.equal(guest.call(1000 + number), ENOSYS);
+      assert.equal(guest.call(EVENT_CHANNEL_OP, 1000 + number), ENOSYS);
+    });
+    assert(kept < NOTHING_KEPT, `${kept} bytes each`);
+    assert.equal(guest.host.records.length, 64);
   });
 
   it("H2: answers EPERM above ring 0, and does nothing", () => {
