@@ -15,6 +15,8 @@ import { MpState } from "./host/vcpu.js";
 import type { Vcpu } from "./host/vcpu.js";
 
 const REFUSED = "KVM refuses the registers that VCPUOP_initialise was given";
+/** RFLAGS.IF. */
+const INTERRUPTS = 1n << 9n;
 const SEGMENTS = ["cs", "ds", "ss", "es", "tr"] as const;
 
 export interface VcpuPowerHost {
@@ -64,11 +66,16 @@ export class VcpuPower {
     }
     this.#waitsForSipi = state === MpState.initReceived;
     if (state === MpState.runnable || state === MpState.halted) this.#domain.vcpuStarted(this.#index);
+    vcpuStates.noteLastHalt(this.#index, state === MpState.halted && !this.#takesInterrupts());
     const context = vcpuStates.takeContext(this.#index);
     if (context !== undefined && !this.#load(decodeContext(context))) return REFUSED;
     if (vcpuStates.isDown(this.#index)) this.#park(state);
     else if (this.#parked && vcpuStates.isUp(this.#index)) this.#unpark();
     return undefined;
+  }
+
+  #takesInterrupts(): boolean {
+    return (this.#vcpu.fetchRegs().rflags & INTERRUPTS) !== 0n;
   }
 
   #takeInit(): void {

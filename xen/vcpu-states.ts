@@ -1,7 +1,7 @@
 /**
  * Which vCPUs are up, and the registers that one is to start with. Words in shared memory, touched through Atomics.
  *
- * [VCPU] xen.git xen/include/public/vcpu.h (VCPUOP_initialise, up, down, is_up)
+ * [VCPU] xen.git xen/include/public/vcpu.h (VCPUOP_initialise, up, down, is_up); xen/arch/x86/hvm/hvm.c (hvm_hlt)
  *
  * A vCPU starts in one of two ways: by INIT and SIPI, or by VCPUOP_initialise and VCPUOP_up. Any vCPU says what a state
  * should be; only the vCPU's own thread can make KVM follow, and only it sees INIT and SIPI, which it tells here. Both may
@@ -29,7 +29,9 @@ const CONTEXT_WAITS = 1;
 const CONTEXT_MODE = 2;
 /** It was up when a soft reset took away what the guest had set up. */
 const LEFT_OVER = 3;
-const CONTEXT_REGISTERS = 4;
+/** It was in HLT with interrupts closed when its thread last looked. */
+const LAST_HALT = 4;
+const CONTEXT_REGISTERS = 5;
 const BYTES_PER_WORD = 4;
 const STRIDE = CONTEXT_REGISTERS + REGISTER_BYTES / BYTES_PER_WORD;
 
@@ -73,6 +75,14 @@ export class VcpuStates {
     return this.#state(vcpu) === State.up;
   }
 
+  /**
+   * Whether `vcpu` is up and not in HLT with interrupts closed, as firmware and a kernel that ends leave the others: Xen
+   * takes such a vCPU down. Here INIT or an NMI makes it go on, and VCPUOP_up does not.
+   */
+  runs(vcpu: VcpuId): boolean {
+    return this.isUp(vcpu) && Atomics.load(this.#words, vcpu * STRIDE + LAST_HALT) === 0;
+  }
+
   /** Whether `vcpu` has registers to run with. */
   isInitialised(vcpu: VcpuId): boolean {
     return this.#state(vcpu) !== State.offline;
@@ -83,10 +93,10 @@ export class VcpuStates {
     return this.#state(vcpu) === State.down;
   }
 
-  /** Whether all vCPUs but `vcpu` are down, or never started. */
+  /** Whether no vCPU but `vcpu` runs. */
   isAlone(vcpu: VcpuId): boolean {
     for (let other = 0; other < this.#vcpus; other++) {
-      if (other !== vcpu && this.isUp(other as VcpuId)) return false;
+      if (other !== vcpu && this.runs(other as VcpuId)) return false;
     }
     return true;
   }
@@ -129,6 +139,12 @@ export class VcpuStates {
     Atomics.store(this.#words, vcpu * STRIDE + CONTEXT_WAITS, 0);
     Atomics.store(this.#words, vcpu * STRIDE + STATE, State.offline);
     Atomics.store(this.#words, vcpu * STRIDE + LEFT_OVER, 0);
+    Atomics.store(this.#words, vcpu * STRIDE + LAST_HALT, 0);
+  }
+
+  /** vCPU's thread: whether it is in HLT with interrupts closed. */
+  noteLastHalt(vcpu: VcpuId, halted: boolean): void {
+    Atomics.store(this.#words, vcpu * STRIDE + LAST_HALT, halted ? 1 : 0);
   }
 
   /** vCPU's thread: what VCPUOP_initialise gave, once. */

@@ -80,6 +80,20 @@ describe("VcpuPower", () => {
     }
   });
 
+  it("tells of a halt with interrupts closed, and of one with interrupts open nothing", () => {
+    const fixture = started();
+    fixture.state = HALTED;
+    fixture.regs.rflags = 0x202n;
+    fixture.power.settle();
+    assert(fixture.states.runs(vcpu1));
+    fixture.regs.rflags = 0x2n;
+    fixture.power.settle();
+    assert(fixture.states.isUp(vcpu1) && !fixture.states.runs(vcpu1));
+    fixture.state = RUNNABLE;
+    fixture.power.settle();
+    assert(fixture.states.runs(vcpu1));
+  });
+
   it("does nothing when a vCPU is down and up again before its thread looks", () => {
     const fixture = started();
     fixture.states.takeDown(vcpu1);

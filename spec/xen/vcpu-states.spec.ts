@@ -61,6 +61,19 @@ describe("VcpuStates", () => {
     assert(some.isDown(other));
   });
 
+  it("count a vCPU in HLT with interrupts closed as one that does not run, until an interrupt or INIT", () => {
+    const some = states();
+    some.noteStarted(other);
+    some.noteLastHalt(other, true);
+    assert.deepEqual([some.isUp(other), some.runs(other), some.isAlone(boot)], [true, false, true]);
+    some.noteLastHalt(other, false);
+    assert.deepEqual([some.runs(other), some.isAlone(boot)], [true, false]);
+    some.noteLastHalt(other, true);
+    some.noteInit(other);
+    some.noteStarted(other);
+    assert(some.runs(other));
+  });
+
   it("come back from a snapshot, with the registers that wait", () => {
     const some = states();
     some.initialise(other, context);

@@ -86,11 +86,12 @@ export const vcpuAreas: readonly SubOperation[] = [
     abi.registerVcpuInfo,
     (xen, call, argument) => {
       const vcpu = target(call);
-      // For itself, or for one that cannot be using the old place now. A kernel that another one has started by kexec finds
-      // the other's vCPUs up, in its last halt; Xen refuses those too, and Linux panics there.
+      // For itself, or for one that cannot be using the old place now. A kernel finds the others in the last halt of the
+      // firmware, or of the kernel that has started it by kexec, and panics when it is refused. What that kernel left
+      // running is none of the new one's either; Xen would refuse those.
       if (vcpu !== call.vcpu) {
         xen.host.settleVcpu(call.vcpu, vcpu);
-        if (xen.vcpuStates.isUp(vcpu) && !xen.vcpuStates.takeLeftOver(vcpu)) return Errno.EINVAL;
+        if (xen.vcpuStates.runs(vcpu) && !xen.vcpuStates.takeLeftOver(vcpu)) return Errno.EINVAL;
       }
       if (!xen.domain.moveVcpuInfo(vcpu, argument.mfn, argument.offset)) return Errno.EINVAL;
       xen.vcpuInfoMoved(vcpu);

@@ -228,6 +228,13 @@ describe("vcpu_op", () => {
       assert.equal(register(guest, 1, 0x40), 0);
     });
 
+    it("is for another vCPU in its last halt, as firmware leaves it", () => {
+      const guest = new Guest();
+      guest.xen.vcpuStarted(vcpuId(1));
+      guest.xen.vcpuStates.noteLastHalt(vcpuId(1), true);
+      assert.equal(register(guest, 1, 0x40), 0);
+    });
+
     it("is for another vCPU that a soft reset has left up, once", () => {
       const guest = new Guest();
       guest.xen.vcpuStarted(vcpuId(1));
