@@ -19,9 +19,13 @@ export async function within(ms: number, work: Promise<unknown>): Promise<void> 
   }
 }
 
+/** Loading takes milliseconds, on a busy host seconds. */
+const LOADING_MS = 30_000;
+
 /**
- * Waits for `graceMs` until all have ended by themselves, as a thread that is torn down while it still loads its code leaves
- * files open; then ends them. `bells` wake those that sleep in a call of the host's, and that nobody could tell.
+ * Waits for `graceMs` until all have ended by themselves; then ends them. `bells` wake those that sleep in a call of the
+ * host's, and that nobody could tell. A thread that is torn down while it still loads its code leaves files open, and what it
+ * has read in memory: it gets longer, and turns back once it has loaded.
  */
 export async function endWorkers(
   actors: readonly ActorHandle[],
@@ -29,8 +33,12 @@ export async function endWorkers(
   graceMs: number,
 ): Promise<void> {
   await within(graceMs, Promise.all(actors.map(({ gone }) => gone)));
-  for (const actor of actors) actor.settle();
-  const ended = Promise.all(actors.map(({ worker }) => worker.terminate()));
+  const coming = actors.filter((actor) => actor.turnBack());
+  const up = actors.filter((actor) => !coming.includes(actor));
+  for (const actor of up) actor.settle();
+  const ended = Promise.all(up.map(({ worker }) => worker.terminate()));
   for (const bell of bells) bell.ring();
   await ended;
+  await within(LOADING_MS, Promise.all(coming.map(({ gone }) => gone)));
+  await Promise.all(coming.map(({ worker }) => worker.terminate()));
 }

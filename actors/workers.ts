@@ -12,6 +12,8 @@ export interface ActorHandle {
   readonly gone: Promise<void>;
   /** From now on its end is what we want. */
   expectEnd(): void;
+  /** Has a thread that has not come up end as soon as it has loaded its code; false when it has come up, or is about to. */
+  turnBack(): boolean;
   /**
    * Ends a thread that has not come up; false when it has, or is about to, and is to be told. Files that it was reading may
    * stay open as long as the process lives.
@@ -87,6 +89,7 @@ export function startWorker(name: string, start: ActorStart, transferList: reado
     expectEnd: () => {
       expected = true;
     },
+    turnBack: () => loading.callOff(),
     callOff: () => {
       if (!loading.callOff()) return false;
       expected = true;

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
-import { unlessDead, within } from "../../actors/waiting.js";
+import type { ActorStart } from "../../actors/protocol.js";
+import { endWorkers, unlessDead, within } from "../../actors/waiting.js";
+import { startWorker } from "../../actors/workers.js";
 import type { ActorHandle } from "../../actors/workers.js";
+import { openDescriptors } from "../support/leftovers.js";
 
 const never = new Promise<never>(() => undefined);
 
@@ -30,5 +33,22 @@ describe("within()", () => {
     const start = performance.now();
     await within(15, never);
     assert(performance.now() - start < 2000);
+  });
+});
+
+describe("endWorkers()", function () {
+  this.timeout(60_000);
+
+  // Files of their code stay open for good in threads that are torn down while Node reads them: some hundreds of ms.
+  it("leaves nothing open of threads that still load their code", async () => {
+    // What they are told, they never look at.
+    const start = { kind: "device", init: {} } as unknown as ActorStart;
+    const before = openDescriptors().length;
+    for (const graceMs of [200, 400, 600]) {
+      const actors = Array.from({ length: 8 }, (_, index) => startWorker(`some${index}`, start, []));
+      for (const each of actors) each.expectEnd();
+      await endWorkers(actors, [], graceMs);
+    }
+    assert.equal(openDescriptors().length, before);
   });
 });
