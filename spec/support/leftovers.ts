@@ -21,7 +21,7 @@ export function threadCount(): number {
 }
 
 /** Waits until `holds()`, for at most `ms`: threads and descriptors go a moment after whoever had them. */
-export async function settle(holds: () => boolean, ms = 2000): Promise<void> {
+export async function settle(holds: () => boolean, ms = 10_000): Promise<void> {
   const until = Date.now() + ms;
   while (!holds() && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 5));
 }
