@@ -16,6 +16,8 @@ import {
   XEN_SPECIAL_PAGES,
 } from "../shared/layout.js";
 import { fillResetPage } from "../devices/boot/reset-vector.js";
+import { LATCH_PORTS } from "../devices/ide/command-block.js";
+import { IDE_CHANNELS } from "../devices/ide/piix3-ide.js";
 import { overlayPages, xenArenaBytes } from "../xen/domain-config.js";
 import { apicIdOf } from "./cpu-topology.js";
 import { hasInvariantTsc } from "./cpuid.js";
@@ -159,7 +161,18 @@ export class HostResources {
     const rtcOffsetMs = wallClockOffset(config.rtc);
     return new HostResources({
       libc,
-      parts: { config, memory, vmFd: vm.fd, doorbells, kicks, diskSectors, transport, apicIds, rtcOffsetMs },
+      parts: {
+        config,
+        memory,
+        vmFd: vm.fd,
+        doorbells,
+        kicks,
+        diskSectors,
+        transport,
+        apicIds,
+        coalescedAt: coalesceWrites(vm, config, runBytes),
+        rtcOffsetMs,
+      },
       disks,
       opener,
       vcpuFds,
@@ -322,6 +335,16 @@ function enableXen(vm: Vm, transport: Transport, config: ResolvedConfig): void {
     }
     vm.xenHvmConfig(hvmConfigFlags(transport.flags, true), hypercallMsr(config));
   }
+}
+
+/** Has KVM keep what it can: where the ring lies in a run area of `runBytes`, or 0 where nothing is kept. */
+function coalesceWrites(vm: Vm, config: ResolvedConfig, runBytes: number): number {
+  if (!config.disks.some(({ attach }) => attach.kind === "ide") || vm.capability("COALESCED_PIO") === 0) return 0;
+  const at = vm.capability("COALESCED_MMIO") * PAGE_SIZE;
+  if (at === 0 || at + PAGE_SIZE > runBytes) return 0;
+  // It only helps: without it each write makes the vCPU leave the guest
+  const kept = IDE_CHANNELS.map(({ command }) => vm.coalesceWrites(command + LATCH_PORTS.first, LATCH_PORTS.count));
+  return kept.some((result) => result === 0) ? at : 0;
 }
 
 /** Hyper-V's leaves as KVM can be that to a guest; none where it cannot. `vcpu` is any of the machine's. */

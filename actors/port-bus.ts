@@ -95,6 +95,14 @@ export class PortBus {
     }
   }
 
+  /** Carries out one write that KVM has kept for us. */
+  write(port: number, size: AccessSize, value: number): void {
+    this.#refresh();
+    const slot = this.#slots[port] ?? 0;
+    (this.#handlers[slot] ?? UNCLAIMED).write(port - (this.#bases[slot] ?? 0), size, value);
+    if (trace.port.hasSubscribers) trace.port.publish({ port, write: true, size, value, claimed: slot !== 0 });
+  }
+
   /** Carries out an MMIO exit of 1..8 bytes; odd lengths go as the largest aligned pieces. */
   mmio(exit: MmioExit, run: KvmRun): void {
     this.#refresh();

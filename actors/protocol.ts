@@ -36,6 +36,8 @@ export interface MachineParts {
   readonly transport: Transport;
   /** APIC id of each vCPU. */
   readonly apicIds: readonly number[];
+  /** Where the ring of coalesced writes lies in each vCPU's run area, in bytes; 0 where no writes are kept. */
+  readonly coalescedAt: number;
   /** The clock that the guest's follows minus what the guest's should show, in milliseconds. */
   readonly rtcOffsetMs: number;
 }

@@ -79,6 +79,8 @@ export class MachineThread {
   readonly messages: PciMessages;
   readonly board: Board;
   readonly callback: CallbackLine;
+  /** Who holds it carries out the guest's coalesced writes. Before any chip's. */
+  readonly coalescedLock: Lock;
   readonly xen: XenParts | undefined;
   /** Output of Xen's own console: hypercall and log port. */
   readonly xenConsole: ByteRing;
@@ -121,6 +123,7 @@ export class MachineThread {
       this.doorbells[0]?.ring();
     });
     this.#textLock = new Lock(arena.int32(1));
+    this.coalescedLock = new Lock(arena.int32(1));
     this.xenConsole = new ByteRing(arena, XEN_CONSOLE_BYTES);
     this.pvConsole = {
       output: new ByteRing(arena, PV_CONSOLE_BYTES),

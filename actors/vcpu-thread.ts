@@ -21,6 +21,7 @@ import { upcallDeadline } from "./deadlines.js";
 import { readRegisters } from "./dump/registers.js";
 import type { VcpuRegisters } from "./dump/registers.js";
 import { ExitHistory } from "./exit-history.js";
+import { CoalescedWrites } from "./host/coalesced-writes.js";
 import { KvmRun, SyncRegs } from "./host/exit.js";
 import type { MsrExit, VmExit } from "./host/exit.js";
 import { kvmSegment, KvmSystemEvent } from "./host/kvm-abi.js";
@@ -59,6 +60,7 @@ export class VcpuThread {
   readonly #hypercallMsr: number;
   /** How stubs of the hypercall page call. */
   readonly #stubCall: keyof typeof StubCall;
+  readonly #coalesced: CoalescedWrites | undefined;
   readonly #history = new ExitHistory();
   readonly #warned = new LogLimiter(4);
   /** The 8259 pair or an upcall waits until the guest opens its interrupts. */
@@ -85,6 +87,11 @@ export class VcpuThread {
     this.#userspaceXen = thread.parts.transport.kind === "userspace";
     this.#hypercallMsr = hypercallMsr(thread.config);
     this.#stubCall = this.#userspaceXen ? "out" : isAmd(setup.cpuid) ? "vmmcall" : "vmcall";
+    const { coalescedAt, memory } = thread.parts;
+    if (coalescedAt > 0) {
+      const ring = runArea.offset + coalescedAt;
+      this.#coalesced = new CoalescedWrites(thread.coalescedLock, memory.control.buffer, ring, thread.board.bus);
+    }
     const { run } = this.#vcpu;
     // KVM copies them out at every exit: worth it only where nearly every exit is a hypercall of the stubs'.
     run.sync = this.#userspaceXen ? SyncRegs.sregs + SyncRegs.regs : 0;
@@ -181,6 +188,7 @@ export class VcpuThread {
       kicks.enter(index);
       const exit = this.#vcpu.enter();
       kicks.leave(index);
+      this.#coalesced?.drain();
       this.#history.record(exit);
       crash = this.#dispatch(exit);
       if (crash !== undefined) return crash === TRIPLE_FAULT ? this.#tripleFaulted() : this.#crashed(crash);

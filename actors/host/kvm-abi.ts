@@ -25,6 +25,8 @@ export const KVM_API_VERSION = 12;
 /** KVM_CAP_*: what KVM_CHECK_EXTENSION is asked for. */
 export const KvmCap = {
   USER_MEMORY: 3,
+  /** Its value is the ring's page in a vCPU's run area. */
+  COALESCED_MMIO: 15,
   XEN_HVM: 38,
   ADJUST_CLOCK: 39,
   VCPU_EVENTS: 41,
@@ -32,6 +34,7 @@ export const KvmCap = {
   SIGNAL_MSI: 77,
   READONLY_MEM: 81,
   SPLIT_IRQCHIP: 121,
+  COALESCED_PIO: 162,
   HYPERV_SYNIC2: 148,
   HYPERV_CPUID: 167,
   SYS_HYPERV_CPUID: 191,
@@ -206,6 +209,24 @@ export const kvmIoeventfd = struct("kvm_ioeventfd", 64, {
 });
 export const KVM_IOEVENTFD_FLAG_DEASSIGN = 1 << 2;
 
+export const kvmCoalescedMmioZone = struct("kvm_coalesced_mmio_zone", 16, {
+  addr: u64n,
+  size: u32,
+  pio: u32,
+});
+/** The ring's head; entries follow to the end of the page. */
+export const kvmCoalescedMmioRing = struct("kvm_coalesced_mmio_ring", 8, {
+  first: u32,
+  last: u32,
+});
+export const kvmCoalescedMmio = struct("kvm_coalesced_mmio", 24, {
+  physAddr: u64n,
+  len: u32,
+  pio: u32,
+  data: u64n,
+});
+export const KVM_COALESCED_MMIO_MAX = Math.floor((4096 - kvmCoalescedMmioRing.size) / kvmCoalescedMmio.size);
+
 export const kvmMsi = struct("kvm_msi", 32, {
   addressLo: u32,
   addressHi: u32,
@@ -362,6 +383,7 @@ export const KVM = {
   SET_TSS_ADDR: io(0x47),
   SET_IDENTITY_MAP_ADDR: iow(0x48, 8),
   SET_GSI_ROUTING: iow(0x6a, 8),
+  REGISTER_COALESCED_MMIO: iow(0x67, kvmCoalescedMmioZone.size),
   IOEVENTFD: iow(0x79, kvmIoeventfd.size),
   XEN_HVM_CONFIG: iow(0x7a, kvmXenHvmConfig.size),
   SET_CLOCK: iow(0x7b, kvmClockData.size),

@@ -235,6 +235,15 @@ export class Vm extends KvmDevice {
     return this.ioctl("IOEVENTFD", this.#hva + this.#argument);
   }
 
+  /** From now on a guest's writes to these ports may wait in the ring of coalesced-writes.ts. Returns 0 or -errno. */
+  coalesceWrites(port: number, ports: number): number {
+    const view = abi.kvmCoalescedMmioZone.view(this.#buffer).at(this.#zeroed(abi.kvmCoalescedMmioZone.size));
+    view.addr = port;
+    view.size = ports;
+    view.pio = 1;
+    return this.ioctl("REGISTER_COALESCED_MMIO", this.#hva + this.#argument);
+  }
+
   /** The guest's kvmclock, in nanoseconds. */
   clockNs(): number {
     this.must("GET_CLOCK", this.#hva + this.#clockAt, "read the guest's clock");

@@ -21,6 +21,8 @@ export interface CommandBlockHost {
 }
 
 export const COMMAND_PORTS = 8;
+/** The registers from features to LBA high only remember what was written: a write may come late, if in order. */
+export const LATCH_PORTS = { first: TaskRegister.errorFeatures, count: TaskRegister.lbaHigh } as const;
 
 export class CommandBlock implements RepeatedIoHandler {
   readonly #lock: Lock;

@@ -60,6 +60,9 @@ const STRUCTS = {
       userspaceAddr: "userspace_addr",
     },
   ],
+  kvmCoalescedMmioZone: ["struct kvm_coalesced_mmio_zone", same("addr size pio")],
+  kvmCoalescedMmioRing: ["struct kvm_coalesced_mmio_ring", same("first last")],
+  kvmCoalescedMmio: ["struct kvm_coalesced_mmio", { physAddr: "phys_addr", len: "len", pio: "pio", data: "data" }],
   kvmIoeventfd: ["struct kvm_ioeventfd", same("datamatch addr len fd flags pad")],
   kvmMsi: ["struct kvm_msi", { addressLo: "address_lo", addressHi: "address_hi", ...same("data flags devid") }],
   kvmEnableCap: [
@@ -165,7 +168,7 @@ const REQUESTS = {
   ...Object.fromEntries(
     (
       "GET_API_VERSION CREATE_VM CHECK_EXTENSION GET_VCPU_MMAP_SIZE GET_SUPPORTED_CPUID CREATE_VCPU " +
-      "SET_USER_MEMORY_REGION SET_TSS_ADDR SET_IDENTITY_MAP_ADDR SET_GSI_ROUTING IOEVENTFD XEN_HVM_CONFIG SET_CLOCK GET_CLOCK " +
+      "SET_USER_MEMORY_REGION SET_TSS_ADDR SET_IDENTITY_MAP_ADDR SET_GSI_ROUTING REGISTER_COALESCED_MMIO IOEVENTFD XEN_HVM_CONFIG SET_CLOCK GET_CLOCK " +
       "RUN GET_REGS SET_REGS GET_SREGS SET_SREGS INTERRUPT GET_MSRS SET_MSRS SET_SIGNAL_MASK GET_LAPIC SET_LAPIC " +
       "SET_CPUID2 GET_MP_STATE SET_MP_STATE GET_VCPU_EVENTS SET_VCPU_EVENTS ENABLE_CAP GET_TSC_KHZ SIGNAL_MSI " +
       "SET_FPU SET_DEBUGREGS SET_XCRS " +
@@ -177,7 +180,7 @@ const REQUESTS = {
 };
 
 const CAPABILITIES =
-  "USER_MEMORY XEN_HVM ADJUST_CLOCK VCPU_EVENTS SYNC_REGS SIGNAL_MSI READONLY_MEM SPLIT_IRQCHIP HYPERV_SYNIC2 HYPERV_CPUID SYS_HYPERV_CPUID X2APIC_API IMMEDIATE_EXIT " +
+  "USER_MEMORY COALESCED_MMIO COALESCED_PIO XEN_HVM ADJUST_CLOCK VCPU_EVENTS SYNC_REGS SIGNAL_MSI READONLY_MEM SPLIT_IRQCHIP HYPERV_SYNIC2 HYPERV_CPUID SYS_HYPERV_CPUID X2APIC_API IMMEDIATE_EXIT " +
   "X86_USER_SPACE_MSR X86_MSR_FILTER MAX_VCPUS GET_TSC_KHZ TSC_DEADLINE_TIMER";
 
 const EXITS = {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { closeSync } from "node:fs";
 import { applyBootState } from "../../../actors/boot-state.js";
+import { CoalescedWrites } from "../../../actors/host/coalesced-writes.js";
 import { allocate, mapAnonymous } from "../../../actors/host/host-memory.js";
 import type { HostMemory } from "../../../actors/host/host-memory.js";
 import { kvmSegment } from "../../../actors/host/kvm-abi.js";
@@ -10,6 +11,8 @@ import type { KvmDevice } from "../../../actors/host/kvm.js";
 import { openLibc } from "../../../actors/host/libc.js";
 import { Vcpu } from "../../../actors/host/vcpu.js";
 import { VmmError } from "../../../shared/errors.js";
+import { Lock } from "../../../shared/lock.js";
+import { cannotRun } from "../../support/cannot-run.js";
 import { requireKvm } from "../../support/require-kvm.js";
 import { temporaryFolder } from "../../support/temporary.js";
 
@@ -157,11 +160,11 @@ describe("Vm and Vcpu", () => {
     applyBootState(vcpu, undefined, BOOT);
   });
 
-  it("runs to an exit, and comes back at once when told to", () => {
+  /** Real mode, at 0x1000. */
+  function startAt(code: readonly number[]): void {
     applyBootState(vcpu, undefined, BOOT);
-    // Real mode at 0x1000: mov al, 0x5a; out 0x80, al; jmp to itself.
     const ramAt = SCRATCH + Math.ceil(vcpu.run.bytes.length / 4096) * 4096;
-    new Uint8Array(memory.buffer).set([0xb0, 0x5a, 0xe6, 0x80, 0xeb, 0xfe], ramAt + 0x1000);
+    new Uint8Array(memory.buffer).set(code, ramAt + 0x1000);
     const sregs = vcpu.fetchSregs();
     const cs = kvmSegment.view(sregs.cs.buffer).at(sregs.cs.byteOffset);
     cs.base = 0;
@@ -170,6 +173,40 @@ describe("Vm and Vcpu", () => {
     const regs = vcpu.fetchRegs();
     regs.rip = 0x1000n;
     vcpu.storeRegs();
+  }
+
+  it("keeps writes to ports that were registered for that, until the vCPU leaves the guest for something else", function () {
+    const page = kvm.capability("COALESCED_MMIO");
+    if (kvm.capability("COALESCED_PIO") === 0) cannotRun(this, "this KVM keeps no writes to ports");
+    assert.equal(vm.coalesceWrites(0x1f1, 5), 0);
+    // mov dx, 0x1f1; mov al, 0x11; out dx, al; mov dx, 0x1f4; mov ax, 0x3322; out dx, ax; in al, 0x80; jmp to itself
+    startAt([
+      ...[0xba, 0xf1, 0x01, 0xb0, 0x11, 0xee],
+      ...[0xba, 0xf4, 0x01, 0xb8, 0x22, 0x33, 0xef],
+      ...[0xe4, 0x80, 0xeb, 0xfe],
+    ]);
+    const exit = vcpu.enter();
+    assert(exit.kind === "io" && !exit.write && exit.port === 0x80);
+    const seen: unknown[] = [];
+    const lock = new Lock(new Int32Array(new SharedArrayBuffer(4)));
+    const ring = SCRATCH + page * 4096;
+    const writes = new CoalescedWrites(lock, memory.buffer, ring, {
+      write: (port, size, value) => seen.push([port, size, value]),
+    });
+    writes.drain();
+    assert.deepEqual(seen, [
+      [0x1f1, 1, 0x11],
+      [0x1f4, 2, 0x3322],
+    ]);
+    // KVM ends the `in` when it is entered again
+    vcpu.run.setImmediateExit();
+    assert.equal(vcpu.enter().kind, "interrupted");
+    vcpu.run.clearImmediateExit();
+  });
+
+  it("runs to an exit, and comes back at once when told to", () => {
+    // mov al, 0x5a; out 0x80, al; jmp to itself
+    startAt([0xb0, 0x5a, 0xe6, 0x80, 0xeb, 0xfe]);
     const exit = vcpu.enter();
     assert(exit.kind === "io" && exit.write && exit.port === 0x80);
     assert.equal(vcpu.run.bytes[exit.dataOffset], 0x5a);
