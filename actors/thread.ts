@@ -24,6 +24,7 @@ import { deadlineCount, Deadlines } from "./deadlines.js";
 import type { KvmRun } from "./host/exit.js";
 import type { Doorbell } from "./host/eventfd.js";
 import { openLibc } from "./host/libc.js";
+import { perturbedLibc } from "./host/perturbation.js";
 import type { Libc } from "./host/libc.js";
 import { Vm } from "./host/kvm.js";
 import type { Scratch } from "./host/kvm.js";
@@ -99,7 +100,7 @@ export class MachineThread {
     this.log = logTo(component, (record) => {
       this.post({ kind: "log", record });
     });
-    this.libc = openLibc(component);
+    this.libc = perturbedLibc(openLibc(component), component);
     this.scratch = scratchOf(memory, slot);
     this.vm = new Vm(this.libc, parts.vmFd, this.scratch);
 

@@ -52,14 +52,19 @@ export interface StressOptions {
   /** Seconds after which an event, an answer or a CPU is taken for lost; 20 by default. */
   readonly patienceSeconds?: number;
   readonly plant?: Plant;
+  /**
+   * 0 to 2^32 - 1: the machine's threads are held up here and there by this seed, so that they meet where they seldom do. Of
+   * one run at a time in a process.
+   */
+  readonly perturb?: number;
   /** Called about twice a second. */
   readonly onProgress?: (progress: StressProgress) => void;
   /** Ends the run early. */
   readonly signal?: AbortSignal;
 }
 
-export type StressPlan = Required<Omit<StressOptions, "events" | "plant" | "onProgress" | "signal">> &
-  Pick<StressOptions, "events" | "plant">;
+export type StressPlan = Required<Omit<StressOptions, "events" | "plant" | "perturb" | "onProgress" | "signal">> &
+  Pick<StressOptions, "events" | "plant" | "perturb">;
 
 export interface StressProgress {
   /** Since the machine's start, by the host's clock. */
@@ -104,9 +109,8 @@ export function planStress(options: StressOptions): StressPlan {
   if (!(patienceSeconds > 0 && Number.isFinite(patienceSeconds))) {
     throw configError("patienceSeconds", `must be more than 0, not ${patienceSeconds}`);
   }
-  if (!(Number.isInteger(seed) && seed >= 0 && seed < SEEDS)) {
-    throw configError("seed", `must be a whole number from 0 to ${SEEDS - 1}, not ${seed}`);
-  }
+  checkSeed("seed", seed);
+  if (options.perturb !== undefined) checkSeed("perturb", options.perturb);
   if (options.workloads?.length === 0) throw configError("workloads", "must name one at least");
   return {
     vcpus: options.vcpus ?? DEFAULT_VCPUS,
@@ -119,5 +123,11 @@ export function planStress(options: StressOptions): StressPlan {
     patienceSeconds,
     ...(options.events === undefined ? {} : { events: options.events }),
     ...(options.plant === undefined ? {} : { plant: options.plant }),
+    ...(options.perturb === undefined ? {} : { perturb: options.perturb }),
   };
+}
+
+function checkSeed(option: string, seed: number): void {
+  if (Number.isInteger(seed) && seed >= 0 && seed < SEEDS) return;
+  throw configError(option, `must be a whole number from 0 to ${SEEDS - 1}, not ${seed}`);
 }

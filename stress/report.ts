@@ -18,6 +18,8 @@ export interface StressReport {
   readonly hostActions: readonly HostActionCount[];
   readonly failures: readonly StressFailure[];
   readonly plant?: Plant;
+  /** The seed by which the machine's threads were held up. */
+  readonly perturb?: number;
   /** Command line that does the same again. */
   readonly command: string;
 }
@@ -50,5 +52,6 @@ export function repeatingCommand(plan: StressPlan, transport: string): string {
   words.push(`--host ${plan.hostActions.length === 0 ? "none" : plan.hostActions.join(",")}`);
   words.push(`--patience ${plan.patienceSeconds}`);
   if (plan.plant !== undefined) words.push(`--plant ${plan.plant}`);
+  if (plan.perturb !== undefined) words.push(`--perturb ${plan.perturb}`);
   return words.join(" ");
 }

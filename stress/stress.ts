@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Machine } from "../actors/machine.js";
 import type { MachineEnd } from "../actors/machine-end.js";
+import { perturbThreads } from "../actors/host/perturbation.js";
 import { packageFile } from "../package-root.js";
 import { checkImage, makeImage } from "./disk-image.js";
 import { GuestLineReader } from "./guest-lines.js";
@@ -19,7 +20,7 @@ import type { StressedMachine } from "./host-actions.js";
 import { STRESS_DISKS, stressMachine } from "./machine.js";
 import { planStress } from "./options.js";
 import type { StressOptions, StressPlan } from "./options.js";
-import { randomSource } from "./random.js";
+import { randomSource } from "../shared/random.js";
 import { repeatingCommand } from "./report.js";
 import type { StressFailure, StressOutcome, StressReport } from "./report.js";
 import { Tally } from "./tally.js";
@@ -43,9 +44,11 @@ export async function stress(options: StressOptions = {}): Promise<StressReport>
   const folder = await mkdtemp(join(tmpdir(), "xenolith-stress-"));
   try {
     for (const { file } of STRESS_DISKS) await makeImage(join(folder, file));
+    perturbThreads(plan.perturb);
     await using machine = await Machine.create(stressMachine(plan, packageFile(GUEST), folder));
     return await new StressRun(plan, { ...options, folder }, machine).run();
   } finally {
+    perturbThreads(undefined);
     await rm(folder, { recursive: true, force: true });
   }
 }
@@ -235,7 +238,7 @@ export class StressRun {
         text: `the guest did not say that it passed: the machine's end is "${end.kind}"`,
       });
     }
-    const { vcpus, channels, seed, plant } = this.#plan;
+    const { vcpus, channels, seed, plant, perturb } = this.#plan;
     const { transport } = this.#machine;
     return {
       outcome: this.#outcome(end),
@@ -250,6 +253,7 @@ export class StressRun {
       hostActions: this.#actions.counts,
       failures: this.#failures,
       ...(plant === undefined ? {} : { plant }),
+      ...(perturb === undefined ? {} : { perturb }),
       command: repeatingCommand(this.#plan, transport),
     };
   }

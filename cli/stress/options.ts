@@ -30,6 +30,7 @@ const OPTIONS = {
   channels: { type: "string" },
   patience: { type: "string" },
   plant: { type: "string" },
+  perturb: { type: "string" },
   json: { type: "boolean" },
   help: { type: "boolean", short: "h" },
 } as const;
@@ -59,6 +60,8 @@ pauses it, resets it and talks to it; proves by sequence numbers that nothing wa
   --patience SECONDS      after which something is taken for lost (default 20)
   --plant FAULT           have the guest make a fault, once, to see that it is found:
                           ${names.plants.join(", ")}
+  --perturb SEED          hold the threads of the machine up here and there, by this seed, so that they meet where
+                          they seldom do
   --json                  the report as one JSON object
   --help                  print this
 
@@ -86,6 +89,7 @@ export function parseStressOptions(argv: readonly string[], names: StressNames):
     transport: transportName(values.transport),
     channels: one("channels", names.channels),
     plant: one("plant", names.plants),
+    perturb: number("perturb", MAX_SEED, 0),
     workloads: workloads(values, names.workloads),
     hostActions: hostActions(values.host, names.hostActions),
   };

@@ -1,5 +1,5 @@
 /** Random inputs by a seed: bytes, and numbers among which those at edges are frequent. */
-import { randomSource } from "../../stress/random.js";
+import { randomSource } from "../../shared/random.js";
 
 /** Ends of ranges, words and pages. */
 const EDGES = [0, 1, 2, 3, 7, 0x7f, 0x80, 0xff, 0xfff, 0x1000, 0xffff, 0x1_0000, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];

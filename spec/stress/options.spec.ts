@@ -30,6 +30,7 @@ describe("planStress()", () => {
     [{ patienceSeconds: NaN }, "patienceSeconds: must be more than 0, not NaN"],
     [{ seed: 2 ** 32 }, "seed: must be a whole number from 0 to 4294967295, not 4294967296"],
     [{ seed: 0.5 }, "seed: must be a whole number from 0 to 4294967295, not 0.5"],
+    [{ perturb: -1 }, "perturb: must be a whole number from 0 to 4294967295, not -1"],
     [{ workloads: [] }, "workloads: must name one at least"],
   ] as const;
   for (const [options, message] of refused) {

@@ -37,6 +37,13 @@ describe("stress()", function () {
     }
   }
 
+  it("loses nothing while the machine's threads are held up here and there", async () => {
+    const report = await stress({ seconds: 2, seed: 20, perturb: 1, patienceSeconds: PATIENCE });
+    assert.deepEqual(report.failures, []);
+    assert.equal(report.outcome, "passed");
+    assert.match(report.command, /--perturb 1$/);
+  });
+
   for (const [plant, workload, says] of [
     ["lost-event", "storm", /event \d+ on port \d+ was lost/],
     ["lost-event", "disk", /an answer came without an event from disk \d/],

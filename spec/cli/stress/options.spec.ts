@@ -21,7 +21,7 @@ describe("parseStressOptions()", () => {
     const argv = [
       ...["-smp", "4", "--seconds=5", "--events", "1000", "--seed", "0", "--only", "poll,storm", "--only", "poll"],
       ...["--host", "reset", "--transport", "userspace", "--channels", "fifo", "--patience", "9"],
-      ...["--plant", "lost-event", "--json", "-h"],
+      ...["--plant", "lost-event", "--perturb", "6", "--json", "-h"],
     ];
     assert.deepEqual(parseStressOptions(argv, NAMES), {
       stress: {
@@ -33,6 +33,7 @@ describe("parseStressOptions()", () => {
         transport: "userspace",
         channels: "fifo",
         plant: "lost-event",
+        perturb: 6,
         workloads: ["storm", "poll"],
         hostActions: ["reset"],
       },

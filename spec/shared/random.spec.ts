@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { randomSource } from "../../stress/random.js";
+import { randomSource } from "../../shared/random.js";
 
 function draw(seed: number, count: number, limit: number): readonly number[] {
   const random = randomSource(seed);
