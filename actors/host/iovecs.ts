@@ -1,8 +1,9 @@
 /** A list of struct iovec over guest memory, for the calls that move data straight between it and a descriptor. */
-import type { MemorySegments } from "../../shared/memory.js";
+import type { MemoryRegion, MemorySegments } from "../../shared/memory.js";
 import type { Scratch } from "./kvm.js";
 
 const IOVEC_BYTES = 16;
+const IOVEC_WORDS = 4;
 const TWO_32 = 0x1_0000_0000;
 
 export interface IovecHost {
@@ -14,18 +15,17 @@ export interface IovecHost {
 export class Iovecs {
   /** Host address of the first entry. */
   readonly hva: number;
-  readonly #start: number;
   readonly #capacity: number;
-  readonly #view: DataView;
+  readonly #words: Uint32Array;
   readonly #addressOf: (buffer: SharedArrayBuffer) => number;
   #count = 0;
 
   constructor(host: IovecHost, capacity: number) {
     const { memory } = host.scratch;
-    this.#start = host.scratch.take(capacity * IOVEC_BYTES);
-    this.hva = memory.hva + this.#start;
+    const start = host.scratch.take(capacity * IOVEC_BYTES);
+    this.hva = memory.hva + start;
     this.#capacity = capacity;
-    this.#view = new DataView(memory.buffer);
+    this.#words = new Uint32Array(memory.buffer, start, capacity * IOVEC_WORDS);
     this.#addressOf = (buffer) => host.addressOf(buffer);
   }
 
@@ -40,25 +40,34 @@ export class Iovecs {
   /** Adds `length` bytes at host address `base`. What does not fit in the list is left out. */
   add(base: number, length: number): void {
     if (this.#count === this.#capacity) return;
-    const at = this.#start + this.#count++ * IOVEC_BYTES;
-    this.#view.setUint32(at, base % TWO_32, true);
-    this.#view.setUint32(at + 4, Math.floor(base / TWO_32), true);
-    this.#view.setUint32(at + 8, length, true);
-    this.#view.setUint32(at + 12, 0, true);
+    const words = this.#words;
+    const at = this.#count++ * IOVEC_WORDS;
+    // A store into a word takes the number modulo 2^32, and rounds down
+    words[at] = base;
+    words[at + 1] = base / TWO_32;
+    words[at + 2] = length;
+    words[at + 3] = 0;
   }
 
   /** Adds what lies in `[skip, skip + length)` of the segments. */
   gather(segments: MemorySegments, skip: number, length: number): void {
-    for (let i = 0, left = length; i < segments.segmentCount && left > 0; i++) {
-      const size = segments.lengths[i] ?? 0;
+    const { segmentCount, lengths, offsets, regions } = segments;
+    let placed: MemoryRegion | undefined;
+    let origin = 0;
+    for (let i = 0, left = length; i < segmentCount && left > 0; i++) {
+      const size = lengths[i] ?? 0;
       if (skip >= size) {
         skip -= size;
         continue;
       }
-      const region = segments.regions[i];
+      const region = regions[i];
       if (region === undefined) return;
+      if (region !== placed) {
+        origin = this.#addressOf(region.buffer) + region.start;
+        placed = region;
+      }
       const part = Math.min(size - skip, left);
-      this.add(this.#addressOf(region.buffer) + region.start + (segments.offsets[i] ?? 0) + skip, part);
+      this.add(origin + (offsets[i] ?? 0) + skip, part);
       left -= part;
       skip = 0;
     }

@@ -265,12 +265,16 @@ export class IdeExecutor {
 
   /** Adds pieces to the request while they are made of whole sectors, up to `most` bytes. */
   #gather(most: number): void {
-    while (this.#request.length < most) {
-      const piece = this.#table.peek();
+    const table = this.#table;
+    const request = this.#request;
+    for (let room = most; room > 0;) {
+      const piece = table.peek();
       if (typeof piece === "string" || piece.offset % SECTOR !== 0) return;
-      const length = Math.min(piece.length - (piece.length % SECTOR), most - this.#request.length);
-      if (length === 0 || !this.#request.add(piece.region, piece.offset, length)) return;
-      this.#table.consume(length);
+      const whole = piece.length - (piece.length % SECTOR);
+      const length = whole < room ? whole : room;
+      if (length === 0 || !request.add(piece.region, piece.offset, length)) return;
+      table.consume(length);
+      room -= length;
     }
   }
 

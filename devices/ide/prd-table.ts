@@ -16,12 +16,18 @@ const KIB_64 = 0x1_0000;
 /** Of an entry's second word: this is the last one. */
 const END_OF_TABLE = 0x8000_0000;
 
-/** Where data can go next. */
+/** Where data can go next; good until the table is asked again. */
 export interface Piece {
   readonly region: MemoryRegion;
   /** Into the region, in bytes. */
   readonly offset: number;
   readonly length: number;
+}
+
+interface MutablePiece {
+  region: MemoryRegion;
+  offset: number;
+  length: number;
 }
 
 export class PrdTable {
@@ -31,6 +37,8 @@ export class PrdTable {
   /** What is left of the present entry. */
   #base = 0;
   #left = 0;
+  /** What {@link peek} gave last. */
+  #piece: MutablePiece | undefined;
 
   constructor(memory: GuestMemory) {
     this.#memory = memory;
@@ -55,9 +63,24 @@ export class PrdTable {
       if (!this.#fetch()) return "fault";
     }
     const whole = this.#memory.region(this.#base, this.#left);
-    const length = whole === undefined ? Math.min(this.#left, PAGE_SIZE - (this.#base % PAGE_SIZE)) : this.#left;
-    const region = whole ?? this.#memory.region(this.#base, length);
-    return region === undefined ? "fault" : { region, offset: this.#base - region.gpa, length };
+    return whole === undefined ? this.#peekPage() : this.#pieceOf(whole, this.#left);
+  }
+
+  /** No region holds all that the entry names: as far as its page. */
+  #peekPage(): Piece | "fault" {
+    const length = Math.min(this.#left, PAGE_SIZE - (this.#base % PAGE_SIZE));
+    const region = this.#memory.region(this.#base, length);
+    return region === undefined ? "fault" : this.#pieceOf(region, length);
+  }
+
+  #pieceOf(region: MemoryRegion, length: number): Piece {
+    const offset = this.#base - region.gpa;
+    const piece = this.#piece;
+    if (piece === undefined) return (this.#piece = { region, offset, length });
+    piece.region = region;
+    piece.offset = offset;
+    piece.length = length;
+    return piece;
   }
 
   /** The first `length` bytes of the piece just peeked at are used. */
@@ -69,11 +92,11 @@ export class PrdTable {
   #fetch(): boolean {
     const region = this.#memory.region(this.#next, ENTRY);
     if (region === undefined) return false;
-    const at = this.#next - region.gpa;
-    const base = region.view.getUint32(at, true);
-    const word = region.view.getUint32(at + 4, true);
+    const at = (this.#next - region.gpa) / 4;
+    const base = region.words[at] ?? 0;
+    const word = region.words[at + 1] ?? 0;
     // Memory and counts are in units of 2 bytes.
-    this.#base = base - (base % 2);
+    this.#base = (base & ~1) >>> 0;
     this.#left = word & 0xfffe;
     if (this.#left === 0) this.#left = KIB_64;
     this.#next += ENTRY;
