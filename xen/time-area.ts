@@ -1,5 +1,6 @@
 /**
- * The second place of a vCPU's time, which a guest may map to its user space (VCPUOP_register_vcpu_time_memory_area).
+ * The second place of a vCPU's time, which a guest may map to its user space (VCPUOP_register_vcpu_time_memory_area); and
+ * what becomes of the first one over a pause and a soft reset.
  *
  * [XEN] xen.git xen/include/public/xen.h, struct vcpu_time_info; [VCPU] vcpu.h
  *
@@ -9,7 +10,8 @@
 import { PAGE_SIZE } from "../shared/brand.js";
 import type { Gfn, VcpuId } from "../shared/brand.js";
 import type { GuestMemory } from "../shared/memory.js";
-import { PVCLOCK_TSC_STABLE, VCPU_INFO_TIME, VCPU_TIME_SIZE, vcpuTimeInfo } from "./abi/shared-info.js";
+import { PVCLOCK_TSC_STABLE, VCPU_INFO_SIZE, VCPU_INFO_TIME, VCPU_TIME_SIZE, vcpuTimeInfo } from "./abi/shared-info.js";
+import { XEN_LEGACY_MAX_VCPUS } from "./abi/xen.js";
 import type { DomainState } from "./domain.js";
 import type { Overlays } from "./overlays.js";
 
@@ -57,4 +59,21 @@ export function moveTimeBack(parts: TimeAreaParts, vcpu: VcpuId, ns: number): vo
   info.view.setBigUint64(systemTime, info.view.getBigUint64(systemTime, true) - BigInt(ns), true);
   info.view.setUint32(at, ((version | 1) + 1) >>> 0, true);
   copyTimeArea(parts, vcpu);
+}
+
+/**
+ * For a soft reset: the time of each vCPU, and what puts it into the new shared_info. There it stays, as in Xen, for vCPUs
+ * that do not run again: Linux takes the TSC's speed from the first one's, wherever it runs itself, and divides by it.
+ */
+export function keepTimes({ domain }: Pick<TimeAreaParts, "domain">): () => void {
+  const times = Array.from({ length: Math.min(domain.vcpus, XEN_LEGACY_MAX_VCPUS) }, (_, vcpu) => {
+    const info = domain.vcpuInfo(vcpu as VcpuId);
+    const at = domain.vcpuInfoOffset + VCPU_INFO_TIME;
+    return info?.bytes.slice(at, at + VCPU_TIME_SIZE);
+  });
+  return () => {
+    for (const [vcpu, time] of times.entries()) {
+      if (time !== undefined) domain.sharedInfo.bytes.set(time, vcpu * VCPU_INFO_SIZE + VCPU_INFO_TIME);
+    }
+  };
 }

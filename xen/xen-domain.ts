@@ -41,7 +41,7 @@ import { Reservation } from "./reservation.js";
 import type { ReservationSnapshot } from "./reservation.js";
 import { Runstate } from "./runstate.js";
 import type { RunstateSnapshot } from "./runstate.js";
-import { copyTimeArea, moveTimeBack } from "./time-area.js";
+import { copyTimeArea, keepTimes, moveTimeBack } from "./time-area.js";
 import { XenTimers } from "./timers.js";
 import type { TimerSnapshot } from "./timers.js";
 import { VcpuStates } from "./vcpu-states.js";
@@ -145,7 +145,9 @@ export class XenDomain implements XenParts {
   /** SHUTDOWN_soft_reset: all that the guest set up with us goes, its memory and vCPUs stay. As {@link reset} otherwise. */
   softReset(): void {
     this.vcpuStates.noteSoftReset();
+    const putTimes = keepTimes(this);
     this.#clear();
+    putTimes();
   }
 
   /** The store's and the console's event channel, 0 where there is none. */

@@ -255,6 +255,22 @@ describe("vcpu_op", () => {
     });
   });
 
+  describe("a soft reset", () => {
+    it("leaves the time of every vCPU in shared_info, from wherever it was", () => {
+      const guest = new Guest();
+      guest.words(ARGUMENT, 0x20, 0, 0x40, 0);
+      assert.equal(guest.call(VCPU_OP, 10, 0, ARGUMENT), 0);
+      const [moved, stayed] = [0x2_0040 + 32, 64 + 32];
+      guest.ram.bytes.fill(0x11, moved, moved + 32);
+      guest.xen.domain.sharedInfo.bytes.fill(0x22, stayed, stayed + 32);
+      guest.xen.softReset();
+      const info = guest.xen.domain.sharedInfo.bytes;
+      assert.deepEqual([...new Set(info.subarray(32, 64))], [0x11]);
+      assert.deepEqual([...new Set(info.subarray(stayed, stayed + 32))], [0x22]);
+      assert.deepEqual([...new Set(info.subarray(0, 32))].includes(0x11), false);
+    });
+  });
+
   describe("areas by physical address", () => {
     const RUNSTATE = 14;
     const TIME = 15;
