@@ -5,12 +5,9 @@
  * [SCHED] xen.git xen/include/public/sched.h
  */
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { packageFile } from "../../package-root.js";
+import { readFile } from "node:fs/promises";
 import { guestInitrd } from "../testbed/guest-image.js";
-import { runHost } from "../testbed/host-command.js";
+import { guestProgram } from "../testbed/guest-program.js";
 import { guestKernel } from "../testbed/kernels.js";
 import { runLinux } from "../testbed/linux-guest.js";
 import { requireTestbed } from "../testbed/require-testbed.js";
@@ -53,7 +50,7 @@ describe("A Linux guest that starts another kernel by kexec", function () {
       smp: 2,
       script: FIRST,
       files: {
-        "/kexec": await kexecProgram(),
+        "/kexec": await guestProgram("kexec"),
         "/vmlinuz": await readFile(kernel.vmlinuz),
         "/initrd2": await guestInitrd({ kernel, script: SECOND }),
       },
@@ -71,15 +68,3 @@ describe("A Linux guest that starts another kernel by kexec", function () {
     assert.deepEqual([run.code, run.stderr], [0, ""]);
   });
 });
-
-/** A static program for the guest. */
-async function kexecProgram(): Promise<Buffer> {
-  const directory = await mkdtemp(join(tmpdir(), "xenolith-kexec-"));
-  try {
-    const program = join(directory, "kexec");
-    await runHost("gcc", ["-O2", "-static", "-o", program, packageFile("spec/testbed/guest/kexec.c")]);
-    return await readFile(program);
-  } finally {
-    await rm(directory, { recursive: true });
-  }
-}
