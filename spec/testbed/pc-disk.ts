@@ -78,7 +78,7 @@ const GRUB_MODULES = [
 const GRUB_PREFIX = "(,msdos1)/boot/grub";
 
 /** A test that wants other kernel arguments writes another custom.cfg; see setBootVariables. */
-const GRUB_CONFIG = `set timeout=1
+const GRUB_CONFIG = `set timeout=0
 set root_device=/dev/xvda1
 set append="quiet loglevel=2"
 if [ -f /boot/grub/custom.cfg ]; then
