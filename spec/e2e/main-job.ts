@@ -106,9 +106,9 @@ export class InterruptCounts {
   }
 }
 
-/** In a healthy guest's log nothing of this is to be found. The kernel's "WARNING: See https://…" on SRSO is advice. */
+/** In a healthy guest's log nothing of this is to be found. The kernel's WARNINGs on SRSO are advice ("See https://…"). */
 const TROUBLE =
-  /Call Trace|WARNING: (?!See )|\bBUG\b|Oops|panic|soft lockup|hung task|detected stalls?|unchecked MSR|I\/O error|EXT4-fs (error|warning)|wrong operation|nobody cared/;
+  /Call Trace|WARNING: (?!See |kernel not compiled with CPU_SRSO)|\bBUG\b|Oops|panic|soft lockup|hung task|detected stalls?|unchecked MSR|I\/O error|EXT4-fs (error|warning)|wrong operation|nobody cared/;
 
 export function troubleIn(log: string): readonly string[] {
   return log.split("\n").filter((line) => TROUBLE.test(line) && !/^[^:]*(Kernel c|C)ommand line:/.test(line));

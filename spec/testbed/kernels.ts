@@ -23,8 +23,7 @@ const SOURCES = {
   bookworm: { suite: "bookworm", architecture: "amd64", metaPackage: "linux-image-cloud-amd64" },
   trixie: { suite: "trixie", architecture: "amd64", metaPackage: "linux-image-cloud-amd64" },
   sid: { suite: "sid", architecture: "amd64", metaPackage: "linux-image-cloud-amd64" },
-  // Not for a testbed as it is, whichever VMM: QEMU's emulation sets the accessed bit in PAE's page-directory pointers, where
-  // the bit is reserved. KVM finds it there when the kernel first switches CR4.PGE (in setup_arch) and answers with #GP.
+  // Boots in a testbed whose emulator has been given POINTER_ACCESS (emulator.ts)
   "bookworm-i386": { suite: "bookworm", architecture: "i386", metaPackage: "linux-image-686-pae" },
 } as const satisfies Record<string, KernelSource>;
 
