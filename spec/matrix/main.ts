@@ -1,0 +1,88 @@
+/**
+ * `npm run matrix`: Debian's kernels, each with 1, 2 and 4 vCPUs on both transports, one guest after the other in a testbed;
+ * a row of a Markdown table for each. `--suites LIST`, `--smp LIST`, `--transports LIST` choose some.
+ *
+ * A guest that goes wrong runs again, up to `--tries N` times and in a fresh testbed, as an emulated host now and then
+ * corrupts memory; what was wrong is told on the standard error. Exit code 1 when a guest never came through.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { TestbedError } from "../testbed/errors.js";
+import { guestKernel } from "../testbed/kernels.js";
+import { Testbed } from "../testbed/testbed.js";
+import { type Combination, runGuest, SIZES, SUITES, TRANSPORTS, type Verdict } from "./guest.js";
+
+const { values } = parseArgs({
+  options: {
+    suites: { type: "string", default: SUITES.join() },
+    smp: { type: "string", default: SIZES.join() },
+    transports: { type: "string", default: TRANSPORTS.join() },
+    tries: { type: "string", default: "3" },
+  },
+});
+
+const log = (line: string): void => {
+  console.error(line);
+};
+let testbed: Testbed | undefined;
+const folder = await mkdtemp(join(tmpdir(), "xenolith-matrix-"));
+
+/** The chosen combinations, kernel by kernel. */
+function combinations(): Combination[] {
+  const [suites, sizes, transports] = [values.suites, values.smp, values.transports].map((list) => list.split(","));
+  return SUITES.filter((suite) => suites?.includes(suite)).flatMap((suite) =>
+    SIZES.filter((smp) => sizes?.includes(String(smp))).flatMap((smp) =>
+      TRANSPORTS.filter((transport) => transports?.includes(transport)).map((transport) => ({ suite, smp, transport })),
+    ),
+  );
+}
+
+async function attempt(combination: Combination): Promise<Verdict> {
+  const kernel = await guestKernel(combination.suite, log);
+  const started = performance.now();
+  try {
+    testbed ??= await Testbed.start({ log });
+    return await runGuest(testbed, kernel, combination, join(folder, "disk.img"));
+  } catch (cause) {
+    if (!(cause instanceof TestbedError)) throw cause;
+    return { secondsToInit: undefined, seconds: (performance.now() - started) / 1000, problems: [cause.message] };
+  }
+}
+
+async function leaveTestbed(): Promise<void> {
+  await testbed?.[Symbol.asyncDispose]();
+  testbed = undefined;
+}
+
+/** Prints the combination's row; true when it came through in the end. */
+async function show(combination: Combination): Promise<boolean> {
+  const { suite, smp, transport } = combination;
+  const { version } = await guestKernel(suite, log);
+  const tries = Number(values.tries);
+  for (let round = 1; round <= tries; round += 1) {
+    const { secondsToInit, seconds, problems } = await attempt(combination);
+    const well = problems.length === 0;
+    for (const problem of problems) log(`${suite}, ${smp} vCPUs, ${transport}, try ${round}: ${problem}`);
+    if (!well) await leaveTestbed();
+    if (!well && round < tries) continue;
+    const verdict = well ? (round === 1 ? "yes" : `yes, in try ${round}`) : "no";
+    console.log(
+      `| ${suite} | ${version} | ${smp} | ${transport} | ${verdict} | ${secondsToInit?.toFixed(1) ?? "–"} | ${seconds.toFixed(1)} |`,
+    );
+    return well;
+  }
+  return false;
+}
+
+console.log("| suite | kernel | vCPUs | transport | all well | seconds to init | to power-off |");
+console.log("|---|---|---|---|---|---|---|");
+try {
+  for (const combination of combinations()) {
+    if (!(await show(combination))) process.exitCode = 1;
+  }
+} finally {
+  await leaveTestbed();
+  await rm(folder, { recursive: true, force: true });
+}
