@@ -5,7 +5,7 @@ import { checked, SYS } from "./host/libc.js";
 import type { Libc } from "./host/libc.js";
 import type { Scratch } from "./host/kvm.js";
 import type { OpenNet } from "./host/open-net.js";
-import { Passt } from "./host/passt.js";
+import type { Passt } from "./host/passt.js";
 import { SOCK_CLOEXEC } from "./host/sockets.js";
 
 export interface UserNetworksHost {
@@ -19,6 +19,7 @@ export interface UserNetworksHost {
 export class UserNetworks {
   readonly #host: UserNetworksHost;
   readonly #running: Passt[] = [];
+  #ended = false;
 
   constructor(host: UserNetworksHost) {
     this.#host = host;
@@ -38,12 +39,16 @@ export class UserNetworks {
 
   /** Waits until all are gone: the cards' ends of the sockets are closed. */
   async end(): Promise<void> {
+    this.#ended = true;
     await Promise.all(this.#running.splice(0).map((passt) => passt.end()));
   }
 
   async #start({ id, mac, backend }: NetConfig, fd: number, log: Log): Promise<void> {
     if (backend.kind !== "user") return;
     const { libc } = this.#host;
+    // What starts processes takes Node.js a while to load, and few machines have it
+    const { Passt } = await import("./host/passt.js");
+    if (this.#ended) return;
     const passt = Passt.start(this.#host, { hostForwards: backend.hostForwards ?? [], mac });
     this.#running.push(passt);
     try {
