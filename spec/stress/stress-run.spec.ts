@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { MachineEnd } from "../../actors/machine-end.js";
 import { planStress } from "../../stress/options.js";
 import type { StressOptions, StressProgress } from "../../stress/options.js";
-import { StressRun } from "../../stress/stress.js";
+import { StressRun } from "../../stress/stress-run.js";
 import { FakeMachine } from "./fake-machine.js";
 
 const OPTIONS: StressOptions = { seed: 1, hostActions: [], seconds: 3600, workloads: ["storm"], patienceSeconds: 0.01 };
