@@ -6,6 +6,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { keptByThread } from "./binding.js";
+import { heldNow } from "./holdings.js";
 import { soakMachines, soakPauses, soakResets } from "./soak.js";
 import type { SoakHost, SoakResult } from "./soak.js";
 
@@ -17,12 +19,14 @@ const { values } = parseArgs({
     pauses: { type: "string", default: "10000" },
   },
 });
+/** So many threads that do nothing but load the binding. */
+const BARE_THREADS = 480;
 /** A line of progress for each part of so many. */
 const PARTS = 20;
 
 const folder = mkdtempSync(join(tmpdir(), "xenolith-soak-"));
 process.env["TMPDIR"] = folder;
-const host: SoakHost = {
+const host: Omit<SoakHost, "allowedKibOfThread"> = {
   allowedKib: 48 * 1024,
   file: (name, content) => {
     const path = join(folder, name);
@@ -50,9 +54,13 @@ try {
     number,
     number,
   ];
-  if (machines > 0) show(await soakMachines(host, machines, Number(values["at-once"])));
-  if (resets > 0) show(await soakResets(host, resets));
-  if (pauses > 0) show(await soakPauses(host, pauses));
+  if (machines > 0) {
+    const allowedKibOfThread = await keptByThread(BARE_THREADS, async () => (await heldNow()).residentKib);
+    console.log(`a thread that only loads the binding leaves ${allowedKibOfThread.toFixed(1)} KiB`);
+    show(await soakMachines({ ...host, allowedKibOfThread }, machines, Number(values["at-once"])));
+  }
+  if (resets > 0) show(await soakResets({ ...host, allowedKibOfThread: 0 }, resets));
+  if (pauses > 0) show(await soakPauses({ ...host, allowedKibOfThread: 0 }, pauses));
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
