@@ -61,7 +61,9 @@ export class VcpuPower {
   settle(): string | undefined {
     const { vcpuStates } = this.#domain;
     const state = this.#vcpu.getMpState();
-    if (this.#parked ? state !== MpState.uninitialized : state === MpState.initReceived && !this.#waitsForSipi) {
+    // A SIPI and the next INIT may both have come since the last look, and its hypercalls have told of what was between
+    const sameInit = this.#waitsForSipi && !vcpuStates.hasStarted(this.#index);
+    if (this.#parked ? state !== MpState.uninitialized : state === MpState.initReceived && !sameInit) {
       this.#takeInit();
     }
     this.#waitsForSipi = state === MpState.initReceived;

@@ -31,7 +31,9 @@ const CONTEXT_MODE = 2;
 const LEFT_OVER = 3;
 /** It was in HLT with interrupts closed when its thread last looked. */
 const LAST_HALT = 4;
-const CONTEXT_REGISTERS = 5;
+/** It has been seen to run since the last INIT. */
+const SEEN = 5;
+const CONTEXT_REGISTERS = 6;
 const BYTES_PER_WORD = 4;
 const STRIDE = CONTEXT_REGISTERS + REGISTER_BYTES / BYTES_PER_WORD;
 
@@ -76,8 +78,9 @@ export class VcpuStates {
   }
 
   /**
-   * Whether `vcpu` is up and not in HLT with interrupts closed, as firmware and a kernel that ends leave the others: Xen
-   * takes such a vCPU down. Here INIT or an NMI makes it go on, and VCPUOP_up does not.
+   * Whether `vcpu` is up and was not in HLT with interrupts closed when its thread last looked, as firmware and a kernel that
+   * ends leave the others. Xen takes such a vCPU down altogether; here INIT or an NMI makes it go on, and VCPUOP_up does not,
+   * so VCPUOP_is_up still counts it: a kernel that waits for an INIT to be taken looks there.
    */
   runs(vcpu: VcpuId): boolean {
     return this.isUp(vcpu) && Atomics.load(this.#words, vcpu * STRIDE + LAST_HALT) === 0;
@@ -93,10 +96,10 @@ export class VcpuStates {
     return this.#state(vcpu) === State.down;
   }
 
-  /** Whether no vCPU but `vcpu` runs. */
+  /** Whether all vCPUs but `vcpu` are down, or never started. */
   isAlone(vcpu: VcpuId): boolean {
     for (let other = 0; other < this.#vcpus; other++) {
-      if (other !== vcpu && this.runs(other as VcpuId)) return false;
+      if (other !== vcpu && this.isUp(other as VcpuId)) return false;
     }
     return true;
   }
@@ -131,7 +134,14 @@ export class VcpuStates {
 
   /** `vcpu` has been seen to run: by SIPI, if it was offline. True when that is news. */
   noteStarted(vcpu: VcpuId): boolean {
-    return this.#change(vcpu, State.offline, State.up);
+    if (!this.#change(vcpu, State.offline, State.up)) return false;
+    Atomics.store(this.#words, vcpu * STRIDE + SEEN, 1);
+    return true;
+  }
+
+  /** Whether a SIPI has started `vcpu` since its last INIT, for all that is known. */
+  hasStarted(vcpu: VcpuId): boolean {
+    return Atomics.load(this.#words, vcpu * STRIDE + SEEN) === 1;
   }
 
   /** vCPU's thread: an INIT came, which takes away what the vCPU was. */
@@ -140,6 +150,7 @@ export class VcpuStates {
     Atomics.store(this.#words, vcpu * STRIDE + STATE, State.offline);
     Atomics.store(this.#words, vcpu * STRIDE + LEFT_OVER, 0);
     Atomics.store(this.#words, vcpu * STRIDE + LAST_HALT, 0);
+    Atomics.store(this.#words, vcpu * STRIDE + SEEN, 0);
   }
 
   /** vCPU's thread: whether it is in HLT with interrupts closed. */

@@ -64,6 +64,19 @@ describe("VcpuPower", () => {
     assert.equal(fixture.runstate(), 0);
   });
 
+  it("takes note of an INIT after another, when only a hypercall has told of the SIPI between", () => {
+    const fixture = new Fixture();
+    fixture.state = INIT_RECEIVED;
+    fixture.power.settle();
+    fixture.guest.xen.vcpuStarted(vcpu1);
+    assert(fixture.states.isUp(vcpu1));
+    fixture.power.settle();
+    assert(!fixture.states.isUp(vcpu1));
+    assert.deepEqual(fixture.done, ["renewed", "renewed"]);
+    fixture.power.settle();
+    assert.equal(fixture.done.length, 2, "it is one INIT");
+  });
+
   it("parks a vCPU that is down, after its instruction, and lets it go on as it was", () => {
     for (const before of [RUNNABLE, HALTED]) {
       const fixture = started();

@@ -65,7 +65,7 @@ describe("VcpuStates", () => {
     const some = states();
     some.noteStarted(other);
     some.noteLastHalt(other, true);
-    assert.deepEqual([some.isUp(other), some.runs(other), some.isAlone(boot)], [true, false, true]);
+    assert.deepEqual([some.isUp(other), some.runs(other), some.isAlone(boot)], [true, false, false]);
     some.noteLastHalt(other, false);
     assert.deepEqual([some.runs(other), some.isAlone(boot)], [true, false]);
     some.noteLastHalt(other, true);

@@ -75,7 +75,7 @@ export const vcpuOp: Hypercall = {
     operation({ number: Vcpuop.initialise, name: "VCPUOP_initialise" }, "in", vcpuHvmContext, initialise),
     bareOperation(Vcpuop.up, "VCPUOP_up", bringUp),
     bareOperation(Vcpuop.down, "VCPUOP_down", takeDown),
-    bareOperation(Vcpuop.is_up, "VCPUOP_is_up", (xen, call) => (xen.vcpuStates.runs(settled(xen, call)) ? 1 : 0)),
+    bareOperation(Vcpuop.is_up, "VCPUOP_is_up", (xen, call) => (xen.vcpuStates.isUp(settled(xen, call)) ? 1 : 0)),
     operation(
       { number: Vcpuop.get_runstate_info, name: "VCPUOP_get_runstate_info" },
       "out",
