@@ -84,7 +84,7 @@ describe("A disk of the host's that fails a Linux guest", function () {
   let stderr: string;
 
   before("boots a testbed and runs the guest", async function () {
-    testbed = await requireTestbed(this);
+    testbed = await requireTestbed(this, { cpus: 1 });
     this.timeout(GUEST_MS);
     await must(PREPARE);
     let asked = 0;

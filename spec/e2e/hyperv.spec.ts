@@ -23,7 +23,7 @@ describe("Xen beside Hyper-V", function () {
   let testbed: Testbed;
 
   before("boots a testbed", async function () {
-    testbed = await requireTestbed(this);
+    testbed = await requireTestbed(this, { cpus: 1 });
   });
 
   after(async () => {

@@ -32,7 +32,7 @@ describe("Linux with an IDE disk", function () {
   let testbed: Testbed;
 
   before("boots a testbed", async function () {
-    testbed = await requireTestbed(this);
+    testbed = await requireTestbed(this, { cpus: 1 });
   });
 
   after(async () => {

@@ -94,7 +94,7 @@ describe("interrupts of a Linux guest", function () {
   let testbed: Testbed;
 
   before("boots a testbed", async function () {
-    testbed = await requireTestbed(this);
+    testbed = await requireTestbed(this, { cpus: 1 });
     const { code } = await testbed.run(`truncate --size 16M ${DISK}`);
     assert.equal(code, 0);
   });

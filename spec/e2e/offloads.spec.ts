@@ -34,7 +34,7 @@ describe("the kernel transport with less of KVM's Xen support", function () {
   let testbed: Testbed;
 
   before("boots a testbed", async function () {
-    testbed = await requireTestbed(this);
+    testbed = await requireTestbed(this, { cpus: 1 });
   });
 
   after(async () => {

@@ -20,7 +20,7 @@ describe("A CD in the drive of a PC", function () {
   let cds: BootCds;
 
   before("boots a testbed", async function () {
-    testbed = await requireTestbed(this);
+    testbed = await requireTestbed(this, { cpus: 1 });
     cds = await bootCds(console.log);
   });
 

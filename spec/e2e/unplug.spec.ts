@@ -81,7 +81,7 @@ describe("Linux's xen_emul_unplug=", function () {
   let testbed: Testbed;
 
   before("boots a testbed", async function () {
-    testbed = await requireTestbed(this);
+    testbed = await requireTestbed(this, { cpus: 1 });
     for (const name of IMAGES) {
       const image = Buffer.alloc(IMAGE_BYTES);
       image.write(`${name}\n`);

@@ -53,7 +53,7 @@ describe("Linux with a virtio disk", function () {
   let kernel: GuestKernel;
 
   before("boots a testbed", async function () {
-    testbed = await requireTestbed(this);
+    testbed = await requireTestbed(this, { cpus: 1 });
     kernel = await guestKernel("trixie");
   });
 

@@ -10,6 +10,10 @@ const START_MS = 10 * 60_000;
 /**
  * For a suite's `before` hook: boots a testbed, or skips the suite and says why.
  *
+ * Suites for which it does not matter that vCPUs run at the same time take one processor: two such testbeds fit on two cores,
+ * and what goes wrong with two emulated processors (scripts/spec-tiers.mjs) has not been seen with one, in 31 boots on a
+ * busy host.
+ *
  * @throws Error with CI=true, where a missing testbed is a failure
  */
 export async function requireTestbed(context: Context, options: TestbedOptions = {}): Promise<Testbed> {
