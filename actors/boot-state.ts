@@ -75,13 +75,15 @@ const Lapic = {
 const LVT_MASKED = 0x1_0000;
 /** Delivery mode ExtINT: the boot processor takes the 8259 pair's interrupts before anybody sets its APIC up. */
 const LVT_EXTINT = 0x700;
+/** As after power-on, and enabled. */
+const SVR_ENABLED = 0x1ff;
 
 export interface BootProcessor {
   readonly isBoot: boolean;
   readonly apicId: number;
   /** CPUID leaf 1's eax, which a processor has in edx after power-on. */
   readonly signature: number;
-  /** A kernel follows without firmware, which would have set up MTRRs. */
+  /** A kernel follows without firmware, which would have set up MTRRs and the local APIC. */
   readonly direct: boolean;
   /** The guest is shown Hyper-V's interface. */
   readonly hyperv: boolean;
@@ -104,8 +106,22 @@ export function applyBootState(vcpu: Vcpu, registers: BootRegisters | undefined,
   regs.rdx = BigInt(registers === undefined ? processor.signature : 0);
   regs.rsi = BigInt(registers?.rsi ?? 0);
   vcpu.storeRegs();
+  if (isBoot && direct) enableLapic(vcpu);
   vcpu.setMsr(MSR_IA32_MTRR_DEF_TYPE, direct ? MTRR_ENABLED_WRITE_BACK : MTRR_OFF);
   vcpu.setMpState(isBoot ? MpState.runnable : MpState.uninitialized);
+}
+
+/**
+ * The local APIC as firmware leaves it: on, with the 8259 pair's interrupts let through. While it is off KVM drops what it is
+ * sent, where Xen keeps an upcall until it is on; Linux starts Xen's timer before its own APIC, and an upcall that is lost
+ * is the last one, as evtchn_upcall_pending stays set.
+ */
+function enableLapic(vcpu: Vcpu): void {
+  const page = vcpu.getLapic();
+  const view = new DataView(page.buffer);
+  view.setUint32(Lapic.svr, SVR_ENABLED, true);
+  view.setUint32(Lapic.lint0, LVT_EXTINT, true);
+  vcpu.setLapic(page);
 }
 
 /** What KVM gives a new vCPU by itself. */

@@ -141,6 +141,16 @@ describe("Vm and Vcpu", () => {
     assert.equal(vcpu.getMpState(), 1);
   });
 
+  it("gives a kernel without firmware a local APIC that is on (applyBootState)", () => {
+    for (const used of [false, true]) {
+      applyBootState(vcpu, undefined, { ...BOOT, direct: true, used });
+      const lapic = new DataView(vcpu.getLapic().buffer);
+      assert.deepEqual([lapic.getUint32(0xf0, true), lapic.getUint32(0x350, true)], [0x1ff, 0x700]);
+    }
+    applyBootState(vcpu, undefined, BOOT);
+    assert.equal(new DataView(vcpu.getLapic().buffer).getUint32(0xf0, true), 0xff);
+  });
+
   it("leaves nothing of the last run in a processor that is powered on again", () => {
     const view = new DataView(vcpu.getLapic().buffer);
     view.setUint32(0xf0, 0x1ff, true);
