@@ -81,6 +81,12 @@ const BOOT_TIMEOUT_MS = 180_000;
 /** How long the agent may take to report the end of a command that it was told to kill. */
 const KILL_GRACE_MS = 15_000;
 const POWER_OFF_GRACE_MS = 10_000;
+/**
+ * Wakes each processor of the machine. An emulated one has been seen to sleep on, with all timers of its kernel and of its
+ * guests, as if the interrupt of its own timer had been lost, and to go on at the next interrupt of another kind.
+ */
+const NUDGE = "for cpu in $(seq 0 $(($(nproc) - 1))); do taskset --cpu-list $cpu true; done";
+const NUDGE_EVERY_MS = 10_000;
 const NO_WINDOW: WindowSize = { rows: 0, columns: 0 };
 
 export class Testbed implements AsyncDisposable {
@@ -91,6 +97,7 @@ export class Testbed implements AsyncDisposable {
   readonly #decoder = new FrameDecoder();
   readonly #channels = new Map<number, Channel>();
   #nextChannel = 1;
+  #nudging: NodeJS.Timeout | undefined;
   /** Why no command can run any more. */
   #failure: TestbedError | undefined;
 
@@ -127,6 +134,10 @@ export class Testbed implements AsyncDisposable {
       });
       const testbed = new Testbed(machine, runDirectory, share);
       await testbed.#boot(options.bootTimeoutMs ?? BOOT_TIMEOUT_MS, options.signal);
+      testbed.#nudging = setInterval(() => {
+        // Who waits for a command hears of what is wrong with the machine
+        void testbed.run(NUDGE).catch(() => undefined);
+      }, NUDGE_EVERY_MS);
       return testbed;
     } catch (cause) {
       await machine?.kill();
@@ -180,6 +191,7 @@ export class Testbed implements AsyncDisposable {
 
   /** Switches the machine off. Nothing is left of it but what is in a `share` of the caller's. */
   async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#nudging);
     if (this.#failure === undefined) {
       this.#fail("the testbed was switched off");
       this.#machine.port.write(encodeFrame({ kind: "power-off" }));
@@ -321,6 +333,7 @@ export class Testbed implements AsyncDisposable {
   /** Ends everything that waits. The first reason is kept. */
   #fail(reason: string, cause?: unknown): void {
     if (this.#failure !== undefined) return;
+    clearInterval(this.#nudging);
     const tail = this.#machine.consoleTail.trim();
     const failure = new TestbedError(
       `The testbed failed: ${reason}${tail === "" ? "" : `\nIts console ended with:\n${tail}`}`,
