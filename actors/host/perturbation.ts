@@ -1,9 +1,10 @@
 /**
  * Makes threads meet where they seldom do: before what a thread does to shared memory, and around its system calls, it gives
  * its processor away, dawdles or sleeps, by a seed. One word of memory in eight, and one system call, is a slow one: there it
- * does so most often. Which those are is up to the seed, so that a run has its own sore places, and another has others. All that threads share goes by `Atomics`: locks, rings, mailboxes, kicks,
- * event bitmaps. So each may be held up with a lock taken, with an index stored and the bell not yet rung, or with a request
- * posted and the vCPU on its way into the guest.
+ * does so most often. Which those are is up to the seed, so that a run has its own sore places, and another has others.
+ *
+ * All that threads share goes by `Atomics`: locks, rings, mailboxes, kicks, event bitmaps. So each may be held up with a lock
+ * taken, with an index stored and the bell not yet rung, or with a request posted and the vCPU on its way into the guest.
  *
  * The seed is among the environment data of Node's workers; a thread looks for it once. Where there is none, nothing stands
  * between the code and `Atomics`, or libc. The machine's own thread is the embedding program's and is left alone.
