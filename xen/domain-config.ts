@@ -47,9 +47,12 @@ export function statusFrames(frames: number): number {
 export const SHARED_INFO_PAGE = 0;
 export const FIRST_GRANT_PAGE = 1;
 
+/** The last overlay pages: for RAM that the guest puts where the machine has none (`xen/moved-frames.ts`). */
+export const MOVED_PAGES = 32;
+
 /** Pages that the overlay buffer holds. */
 export function overlayPages(config: Pick<XenConfig, "maxGrantFrames">): number {
-  return FIRST_GRANT_PAGE + config.maxGrantFrames + statusFrames(config.maxGrantFrames);
+  return FIRST_GRANT_PAGE + config.maxGrantFrames + statusFrames(config.maxGrantFrames) + MOVED_PAGES;
 }
 
 export function ramFrames(config: Pick<XenConfig, "ram">): number {

@@ -157,7 +157,7 @@ export class GrantTable {
 
   /**
    * Back end: pins the page that `ref` grants and answers its guest-physical address, or -1 when the guest has not
-   * granted it so. Every address is whole pages of memory, never an overlay. {@link unmap} once for each success.
+   * granted it so. Every address is whole pages of memory, never one of ours. {@link unmap} once for each success.
    */
   map(ref: number, writable: boolean): number {
     if (!Number.isInteger(ref) || ref < 0 || ref >= this.entries) return REFUSED;
@@ -250,8 +250,8 @@ export class GrantTable {
   }
 
   #isMemory(frame: number): boolean {
-    return (
-      this.#overlays.page(frame as Gfn) === undefined && this.#memory.region(frame * PAGE_SIZE, PAGE_SIZE) !== undefined
-    );
+    if (this.#memory.region(frame * PAGE_SIZE, PAGE_SIZE) === undefined) return false;
+    const isOverlay = this.#overlays.page(frame as Gfn) !== undefined;
+    return !isOverlay || this.#overlays.pageAt(frame) >= this.#overlays.firstMoved;
   }
 }

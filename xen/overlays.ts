@@ -1,6 +1,6 @@
 /**
- * Overlay pages: pages of ours (shared_info, grant table frames) that appear at guest frames of the guest's choice, over
- * RAM or not. Each keeps a permanent alias, through which we read and write it wherever the guest has put it.
+ * Overlay pages: pages of ours (shared_info, grant table frames, moved RAM) that appear at guest frames of the guest's
+ * choice, over RAM or not. Each keeps a permanent alias, through which we read and write it wherever the guest has put it.
  *
  * The table page -> frame lies in shared memory under a lock; readers see a generation that changes with every move.
  */
@@ -11,6 +11,7 @@ import { KVM_IDENTITY_MAP, LAPIC_BASE } from "../shared/layout.js";
 import { Lock } from "../shared/lock.js";
 import { MemoryRegion } from "../shared/memory.js";
 import type { OverlayDirectory } from "../shared/memory.js";
+import { MOVED_PAGES } from "./domain-config.js";
 import type { XenHost } from "./host.js";
 
 export interface OverlayParts {
@@ -36,6 +37,8 @@ const MAX_FRAME = 0xffff_fffe;
 
 export class Overlays implements OverlayDirectory {
   readonly pages: number;
+  /** From this one on they are RAM of the guest's that lies where the machine has none. */
+  readonly firstMoved: number;
   readonly #lock: Lock;
   readonly #generation: Int32Array<SharedArrayBuffer>;
   readonly #frames: Int32Array<SharedArrayBuffer>;
@@ -49,6 +52,7 @@ export class Overlays implements OverlayDirectory {
 
   constructor(parts: OverlayParts) {
     this.pages = parts.pages;
+    this.firstMoved = parts.pages - MOVED_PAGES;
     this.#lock = new Lock(parts.arena.int32(1));
     this.#generation = parts.arena.int32(1);
     this.#frames = parts.arena.int32(parts.pages);
@@ -94,16 +98,28 @@ export class Overlays implements OverlayDirectory {
    * be covered.
    */
   map(page: number, frame: number): boolean {
-    if (!Number.isInteger(frame) || frame < 0 || frame > MAX_FRAME || isHostFrame(frame)) return false;
+    if (!canBeCovered(frame)) return false;
     this.#lock.acquire();
     try {
-      if (this.frameOf(page) === frame) return true;
-      const evicted = this.pageAt(frame);
-      if (evicted !== UNMAPPED) this.#remove(evicted);
-      this.#remove(page);
-      if (this.#host?.mapOverlay(page, frame as Gfn) !== true) return false;
-      Atomics.store(this.#frames, page, frame | 0);
-      return true;
+      return this.frameOf(page) === frame || this.#show(page, frame);
+    } finally {
+      Atomics.add(this.#generation, 0, 1);
+      this.#lock.release();
+    }
+  }
+
+  /** Makes a page for moved RAM that appears nowhere yet appear at `frame`, with `contents` or zeros. False as above. */
+  mapMoved(frame: number, contents: Uint8Array | undefined): boolean {
+    if (!canBeCovered(frame)) return false;
+    this.#lock.acquire();
+    try {
+      let page = this.firstMoved;
+      while (page < this.pages && this.frameOf(page) !== UNMAPPED) page++;
+      if (page === this.pages) return false;
+      const { bytes } = this.alias(page);
+      if (contents === undefined) bytes.fill(0);
+      else bytes.set(contents);
+      return this.#show(page, frame);
     } finally {
       Atomics.add(this.#generation, 0, 1);
       this.#lock.release();
@@ -134,12 +150,12 @@ export class Overlays implements OverlayDirectory {
     }
   }
 
-  /** No page is mapped and all are zero. */
+  /** No page of ours is mapped and all are zero. Moved RAM stays. */
   reset(): void {
     // The table starts as zeros, which is a frame: only after the first reset does it mean anything. The pages are zero.
     if (Atomics.load(this.#generation, 0) === 0) this.#frames.fill(UNMAPPED);
     else {
-      for (let page = 0; page < this.pages; page++) {
+      for (let page = 0; page < this.firstMoved; page++) {
         this.unmap(page);
         this.alias(page).bytes.fill(0);
       }
@@ -166,6 +182,16 @@ export class Overlays implements OverlayDirectory {
     }
   }
 
+  /** Under the lock. A page that is at `frame` goes away. */
+  #show(page: number, frame: number): boolean {
+    const evicted = this.pageAt(frame);
+    if (evicted !== UNMAPPED) this.#remove(evicted);
+    this.#remove(page);
+    if (this.#host?.mapOverlay(page, frame as Gfn) !== true) return false;
+    Atomics.store(this.#frames, page, frame | 0);
+    return true;
+  }
+
   #remove(page: number): void {
     const frame = this.frameOf(page);
     if (frame === UNMAPPED) return;
@@ -185,6 +211,11 @@ export class Overlays implements OverlayDirectory {
   #region(page: number, frame: number): MemoryRegion {
     return new MemoryRegion((frame * PAGE_SIZE) as Gpa, PAGE_SIZE, this.#buffer, this.#start + page * PAGE_SIZE);
   }
+}
+
+/** Whether a page may appear at `frame`, which is any number that a guest gave. */
+function canBeCovered(frame: number): boolean {
+  return Number.isInteger(frame) && frame >= 0 && frame <= MAX_FRAME && !isHostFrame(frame);
 }
 
 /** Frames that KVM keeps for itself: the LAPIC's, and what Intel hosts need for real mode (four pages). */

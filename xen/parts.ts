@@ -8,6 +8,7 @@ import type { EventDelivery } from "./event-delivery.js";
 import type { GrantTable } from "./grant-table.js";
 import type { XenHost } from "./host.js";
 import type { MemoryMap } from "./memory-map.js";
+import type { MovedFrames } from "./moved-frames.js";
 import type { Overlays } from "./overlays.js";
 import type { Pirqs } from "./pirq.js";
 import type { Reservation } from "./reservation.js";
@@ -21,6 +22,7 @@ export interface XenParts {
   readonly memory: GuestMemory;
   readonly domain: DomainState;
   readonly overlays: Overlays;
+  readonly moved: MovedFrames;
   readonly events: EventChannels;
   readonly delivery: EventDelivery;
   readonly pirqs: Pirqs;

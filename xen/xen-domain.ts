@@ -33,6 +33,7 @@ import { HypercallRewrite } from "./hypercall-rewrite.js";
 import { HypercallTable } from "./hypercalls/table.js";
 import { MemoryMap } from "./memory-map.js";
 import type { MemoryMapSnapshot } from "./memory-map.js";
+import { MovedFrames } from "./moved-frames.js";
 import type { Overlays, OverlaySnapshot } from "./overlays.js";
 import type { XenParts } from "./parts.js";
 import { Pirqs } from "./pirq.js";
@@ -87,6 +88,7 @@ export class XenDomain implements XenParts {
   readonly host: XenHost;
   readonly memory: GuestMemory;
   readonly overlays: Overlays;
+  readonly moved: MovedFrames;
   readonly domain: DomainState;
   readonly delivery: EventDelivery;
   readonly events: EventChannels;
@@ -110,6 +112,7 @@ export class XenDomain implements XenParts {
     this.memory = memory;
     this.overlays = overlays;
     overlays.connect(host);
+    this.moved = new MovedFrames(overlays);
     this.#words = arena.int32(2);
     this.domain = new DomainState({ arena, memory, overlays, vcpus });
     const fifo = new FifoEvents(arena, memory, vcpus);
@@ -138,6 +141,7 @@ export class XenDomain implements XenParts {
   reset(): void {
     this.vcpuStates.reset();
     this.#clear();
+    this.moved.reset();
     this.reservation.reset();
     this.rewrite.reset();
   }

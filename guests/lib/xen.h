@@ -192,6 +192,7 @@ ASSERT_SIZE(struct xen_hvm_get_mem_type, 16, 16);
 #define XENMEM_add_to_physmap_batch 23
 #define XENMAPSPACE_shared_info 0
 #define XENMAPSPACE_grant_table 1
+#define XENMAPSPACE_gmfn 2
 #define XENMAPSPACE_gmfn_range 3
 #define XENMAPSPACE_gmfn_foreign 4
 #define XENMAPSPACE_dev_mmio 5

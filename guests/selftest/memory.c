@@ -167,6 +167,23 @@ CHECK(run_moves, "memory", "a run of RAM frames moves over itself, and leaves no
   EXPECT_EQ(run[0][7], 0);
 }
 
+CHECK(ram_in_gap, "memory", "a RAM frame moves to where there is no RAM, keeps its bytes there, and moves back") {
+  static u64 frame[PAGE_SIZE / sizeof(u64)] PAGE_ALIGNED;
+  volatile u64 *gap = NO_MEMORY;
+  u64 home = frame_of(frame), away = frame_of(NO_MEMORY);
+  domid_t self = DOMID_SELF;
+  long held = memory_op(XENMEM_current_reservation, &self);
+  frame[3] = 0x123456789abcull;
+  REQUIRE_EQ(add_to_physmap(XENMAPSPACE_gmfn, home, away), 0);
+  EXPECT_EQ(gap[3], 0x123456789abcull);
+  EXPECT_EQ(memory_op(XENMEM_current_reservation, &self), held);
+  gap[4] = 77;
+  REQUIRE_EQ(add_to_physmap(XENMAPSPACE_gmfn, away, home), 0);
+  EXPECT_EQ(frame[3], 0x123456789abcull);
+  EXPECT_EQ(frame[4], 77);
+  EXPECT_EQ(memory_op(XENMEM_current_reservation, &self), held);
+}
+
 CHECK(balloon_bad, "memory", "extents of absurd size or number are not honoured") {
   u64 frame = frame_of(ballooned);
   struct xen_memory_reservation request = { .extent_start = &frame, .nr_extents = 1, .extent_order = 31, .domid = DOMID_SELF };

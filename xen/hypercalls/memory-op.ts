@@ -55,7 +55,11 @@ export const memoryOp: Hypercall = {
     ...physmapOps,
     ...memoryRest,
     bareOperation(Xenmem.maximum_ram_page, "XENMEM_maximum_ram_page", (xen) => xen.reservation.highest + 1),
-    domainQuery(Xenmem.current_reservation, "XENMEM_current_reservation", (xen) => xen.reservation.current),
+    domainQuery(
+      Xenmem.current_reservation,
+      "XENMEM_current_reservation",
+      (xen) => xen.reservation.current + xen.moved.count,
+    ),
     domainQuery(Xenmem.maximum_reservation, "XENMEM_maximum_reservation", (xen) => xen.reservation.maximum),
     domainQuery(Xenmem.maximum_gpfn, "XENMEM_maximum_gpfn", (xen) => xen.reservation.highest),
     operation(

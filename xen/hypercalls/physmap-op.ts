@@ -39,24 +39,40 @@ function show(xen: XenParts, page: number, frame: number): number {
 /**
  * XENMAPSPACE_gmfn: what is at frame `from` is at `to` afterwards, and nowhere else. A page of RAM that was at `to` is lost,
  * and its memory the host's; a page of ours is only taken away.
- *
- * Not modelled: RAM at frames where the machine has none.
  */
 function moveFrame(xen: XenParts, from: number, to: number): number {
-  const page = xen.overlays.pageAt(from);
+  const { overlays, reservation } = xen;
+  const page = overlays.pageAt(from);
+  // Only what the machine has as RAM is RAM there.
+  if (page >= overlays.firstMoved && reservation.isRam(to)) return moveBack(xen, page, to);
   if (page >= 0) return show(xen, page, to);
-  if (!xen.reservation.holds(from)) return Errno.EINVAL;
-  if (from === to) return 0;
-  if (!xen.reservation.isRam(to)) return Errno.EOPNOTSUPP;
-  unhook(xen, to);
+  if (from === to) return reservation.holds(from) ? 0 : Errno.EINVAL;
   const source = xen.memory.region(from * PAGE_SIZE, PAGE_SIZE);
-  const target = xen.memory.region(to * PAGE_SIZE, PAGE_SIZE);
-  if (source === undefined || target === undefined) return Errno.EINVAL;
+  // Nobody else may move it meanwhile.
+  if (source === undefined || !reservation.release(from)) return Errno.EINVAL;
+  unhook(xen, to);
   const offset = from * PAGE_SIZE - source.gpa;
-  target.bytes.set(source.bytes.subarray(offset, offset + PAGE_SIZE), to * PAGE_SIZE - target.gpa);
-  xen.reservation.populate(to);
-  xen.reservation.release(from);
-  xen.host.discardFrames(from as Gfn, 1);
+  const contents = source.bytes.subarray(offset, offset + PAGE_SIZE);
+  const error = reservation.isRam(to) ? fill(xen, to, contents) : xen.moved.place(to, contents);
+  if (error === 0) xen.host.discardFrames(from as Gfn, 1);
+  else reservation.populate(from);
+  return error;
+}
+
+/** Moves RAM that lies where the machine has none to where it has. */
+function moveBack(xen: XenParts, page: number, to: number): number {
+  unhook(xen, to);
+  const error = fill(xen, to, xen.overlays.alias(page).bytes);
+  if (error === 0) xen.overlays.unmap(page);
+  return error;
+}
+
+/** Gives the guest RAM with `contents` at `frame`, where the machine has it. */
+function fill(xen: XenParts, frame: number, contents: Uint8Array): number {
+  const target = xen.memory.region(frame * PAGE_SIZE, PAGE_SIZE);
+  if (target === undefined) return Errno.EINVAL;
+  target.bytes.set(contents, frame * PAGE_SIZE - target.gpa);
+  xen.reservation.populate(frame);
   return 0;
 }
 

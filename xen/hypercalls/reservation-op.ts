@@ -71,8 +71,9 @@ function releaseExtents(xen: XenParts, call: HypercallCall, wanted: Wanted): num
     if (count > 0) xen.host.discardFrames(first as Gfn, count);
   };
   const done = moveExtents(xen, call, wanted, (frame) => {
-    // What an overlay lies over is in use.
-    if (xen.overlays.page(frame as Gfn) !== undefined || !xen.reservation.release(frame)) return false;
+    // What a page of ours lies over is in use.
+    if (xen.overlays.page(frame as Gfn) !== undefined) return xen.moved.drop(frame);
+    if (!xen.reservation.release(frame)) return false;
     if (frame !== first + count) {
       discard();
       first = frame;
@@ -85,10 +86,16 @@ function releaseExtents(xen: XenParts, call: HypercallCall, wanted: Wanted): num
   return done;
 }
 
-/** Populates frames of the machine's RAM; a guest cannot put them on demand, or where there is none. */
+/** Populates frames, as many as the guest may hold; it cannot put them on demand. */
 function populateExtents(xen: XenParts, call: HypercallCall, wanted: Wanted): number {
+  const { reservation, moved, overlays } = xen;
   const onDemand = (wanted.memFlags & MemFlag.populateOnDemand) !== 0;
-  return moveExtents(xen, call, wanted, (frame) => !onDemand && xen.reservation.populate(frame));
+  let room = onDemand ? 0 : reservation.maximum - reservation.current - moved.count;
+  return moveExtents(xen, call, wanted, (frame) => {
+    if (room-- <= 0) return false;
+    if (reservation.isRam(frame)) return reservation.populate(frame);
+    return overlays.page(frame as Gfn) === undefined && moved.place(frame) === 0;
+  });
 }
 
 function reservation(

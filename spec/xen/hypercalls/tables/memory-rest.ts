@@ -14,9 +14,9 @@ import {
   STRANGER,
 } from "./errno.js";
 import { Family } from "./family.js";
+import { from } from "./memory-calls.js";
 import type { OperationTable } from "./row.js";
 import { at } from "./value.js";
-import type { Given } from "./value.js";
 
 const family = new Family({ name: "memory_op", number: 12, source: "memory-rest.ts", pointer: 1 });
 
@@ -33,11 +33,6 @@ const op = {
   ),
   acquireResource: family.bare(28, "XENMEM_acquire_resource"),
 };
-
-/** Arguments of a call that says that `done` elements of its list are done. */
-export const from = (number: number, done: number | bigint): { readonly args: Record<number, Given> } => ({
-  args: { 0: BigInt(number) + BigInt(done) * 64n },
-});
 
 const claim = { extentStart: 0, nrExtents: 1, extentOrder: 0, memFlags: 0, domid: OWN_NUMBER };
 const vnuma = { pad: 0, nrVnodes: 1, nrVcpus: 1, nrVmemranges: 1 };
