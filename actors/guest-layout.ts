@@ -35,11 +35,12 @@ export function guestMemory(
 }
 
 /** With firmware there is no RAM behind video memory; behind the segments above it there is, whatever they show. */
-function ramRegions({ gpa: at, size, memory: { buffer } }: RamBlock, firmware: boolean): readonly MemoryRegion[] {
-  if (!firmware || at !== 0) return [new MemoryRegion(at, size, buffer)];
+function ramRegions(block: RamBlock, firmware: boolean): readonly MemoryRegion[] {
+  const { gpa: at, size, start, memory } = block;
+  if (!firmware || at !== 0) return [new MemoryRegion(at, size, memory.buffer, start)];
   return [
-    new MemoryRegion(OPTION_ROM_START, size - OPTION_ROM_START, buffer, OPTION_ROM_START),
-    new MemoryRegion(at, LEGACY_HOLE_START, buffer),
+    new MemoryRegion(OPTION_ROM_START, size - OPTION_ROM_START, memory.buffer, start + OPTION_ROM_START),
+    new MemoryRegion(at, LEGACY_HOLE_START, memory.buffer, start),
   ];
 }
 
@@ -73,7 +74,7 @@ export function shadowBytes({ ram: [low], rom }: MachineMemory): ShadowBytes | u
   if (rom === undefined || low === undefined) return undefined;
   const shown = lowRomBytes(rom);
   return {
-    ram: new Uint8Array(low.memory.buffer, OPTION_ROM_START, ONE_MIB - OPTION_ROM_START),
+    ram: new Uint8Array(low.memory.buffer, low.start + OPTION_ROM_START, ONE_MIB - OPTION_ROM_START),
     rom: new Uint8Array(rom.memory.buffer, rom.size - shown, shown),
   };
 }

@@ -38,7 +38,7 @@ import type { OpenNet } from "./host/open-net.js";
 import type { CpuidEntry } from "./host/vcpu.js";
 import { showsHyperv } from "./hyperv-cpuid.js";
 import { hypercallMsr, MSR_EFER } from "./hypercall-msr.js";
-import { allocateRam, controlLayout, scratchOf, ThreadSlot } from "./machine-memory.js";
+import { allocateRam, controlLayout, ramHva, scratchOf, ThreadSlot } from "./machine-memory.js";
 import type { MachineMemory, Rom } from "./machine-memory.js";
 import { MemorySlot } from "./memory-slots.js";
 import type { MachineParts, Transport } from "./protocol.js";
@@ -277,7 +277,7 @@ function mapMemory(vm: Vm, memory: MachineMemory, config: ResolvedConfig): void 
   memory.ram.forEach((block, i) => {
     // Firmware finds no RAM from video memory on, and above it what the attribute map says.
     const size = rom === undefined || i > 0 ? block.size : LEGACY_HOLE_START;
-    giveMemory(vm, { slot: MemorySlot.ram(i), gpa: block.gpa, size, hva: block.memory.hva });
+    giveMemory(vm, { slot: MemorySlot.ram(i), gpa: block.gpa, size, hva: ramHva(block) });
   });
   if (rom === undefined) mapResetPage(vm, memory);
   else mapFirmware(vm, memory, rom);
@@ -308,7 +308,7 @@ function mapFirmware(vm: Vm, memory: MachineMemory, rom: Rom): void {
   const [low] = memory.ram;
   if (low !== undefined && low.size > ONE_MIB) {
     const size = low.size - ONE_MIB;
-    giveMemory(vm, { slot: MemorySlot.aboveOneMib, gpa: ONE_MIB, size, hva: low.memory.hva + ONE_MIB });
+    giveMemory(vm, { slot: MemorySlot.aboveOneMib, gpa: ONE_MIB, size, hva: ramHva(low) + ONE_MIB });
   }
   const { size } = rom;
   giveMemory(vm, { slot: MemorySlot.rom, gpa: HIGH_RAM_START - size, size, hva: rom.memory.hva, readOnly: true });

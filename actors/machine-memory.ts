@@ -16,13 +16,18 @@ const KIB = 1024;
 /** Registers of all devices, rings of the serial ports, counters. */
 const DEVICE_STATE_BYTES = 1024 * KIB;
 const SCRATCH_BYTES = 64 * KIB;
-/** A WebAssembly memory holds 4 GiB, so larger RAM has several. */
-const RAM_BLOCK_BYTES = 4 * KIB * KIB * KIB;
+/** KVM maps a huge page to the guest only where its guest-physical and its host virtual address are both multiples. */
+const HUGE_PAGE = 2 * KIB * KIB;
+/** A WebAssembly memory holds 4 GiB, so larger RAM has several, each with room to begin where a huge page does. */
+const RAM_BLOCK_BYTES = 4 * KIB * KIB * KIB - HUGE_PAGE;
 
 export interface RamBlock {
+  /** A multiple of a huge page's size. */
   readonly gpa: Gpa;
   readonly size: number;
   readonly memory: HostMemory;
+  /** Where in the memory the block begins, in bytes. */
+  readonly start: number;
 }
 
 /** Firmware, which ends at 4 GiB, and whose end shows below 1 MiB, too. Nobody writes to it. */
@@ -125,7 +130,7 @@ export function hostAddresses({ control, ram }: MachineMemory): ReadonlyMap<Shar
   return new Map([control, ...ram.map(({ memory }) => memory)].map(({ buffer, hva }) => [buffer, hva]));
 }
 
-/** Guest RAM in blocks of at most 4 GiB, below the hole and from 4 GiB. */
+/** Guest RAM in blocks, below the hole and from 4 GiB. */
 export function allocateRam(libc: Libc, bytes: number): readonly RamBlock[] {
   const { low, high } = splitRam(bytes);
   const blocks = [ramBlock(libc, gpa(0), low)];
@@ -136,9 +141,15 @@ export function allocateRam(libc: Libc, bytes: number): readonly RamBlock[] {
 }
 
 function ramBlock(libc: Libc, at: Gpa, size: number): RamBlock {
-  const memory = allocate(libc, size);
-  adviseHugePages(libc, memory, size);
-  return { gpa: at, size, memory };
+  const memory = allocate(libc, size + HUGE_PAGE);
+  const start = Math.ceil(memory.hva / HUGE_PAGE) * HUGE_PAGE - memory.hva;
+  adviseHugePages(libc, memory, start, size);
+  return { gpa: at, size, memory, start };
+}
+
+/** The host virtual address of a block's first byte. */
+export function ramHva({ memory, start }: RamBlock): number {
+  return memory.hva + start;
 }
 
 /** Where guest frame `frame` lies in our RAM; undefined when no RAM is behind it. */
@@ -146,7 +157,7 @@ export function ramAt(memory: MachineMemory, frame: Gfn): RamPlace | undefined {
   const address = gfnToGpa(frame);
   for (const block of memory.ram) {
     const offset = address - block.gpa;
-    if (offset >= 0 && offset + PAGE_SIZE <= block.size) return { block, offset };
+    if (offset >= 0 && offset + PAGE_SIZE <= block.size) return { block, offset: block.start + offset };
   }
   return undefined;
 }

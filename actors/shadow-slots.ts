@@ -10,6 +10,7 @@ import { Pam, PAM_SEGMENTS } from "../devices/pci/pam.js";
 import type { PamChange, PamSegment } from "../devices/pci/pam.js";
 import { checked } from "./host/libc.js";
 import type { Vm } from "./host/kvm.js";
+import { ramHva } from "./machine-memory.js";
 import type { MachineMemory, Rom } from "./machine-memory.js";
 import { MemorySlot } from "./memory-slots.js";
 
@@ -25,7 +26,7 @@ export interface SlotPlace {
 export function slotPlace(memory: MachineMemory, { base }: PamSegment, attributes: number): SlotPlace | undefined {
   const [low] = memory.ram;
   if (low === undefined || memory.rom === undefined) return undefined;
-  if ((attributes & Pam.read) !== 0) return { hva: low.memory.hva + base, readOnly: (attributes & Pam.write) === 0 };
+  if ((attributes & Pam.read) !== 0) return { hva: ramHva(low) + base, readOnly: (attributes & Pam.write) === 0 };
   const start = ONE_MIB - lowRomBytes(memory.rom);
   if (base < start) return undefined;
   return { hva: memory.rom.memory.hva + memory.rom.size - (ONE_MIB - base), readOnly: true };

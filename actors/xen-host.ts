@@ -208,8 +208,9 @@ export class XenHostOfThread implements XenHost {
         frame++;
         continue;
       }
-      const pages = Math.min(first + count - frame, (place.block.size - place.offset) / PAGE_SIZE);
-      discard(libc, place.block.memory, place.offset, pages * PAGE_SIZE);
+      const { block, offset } = place;
+      const pages = Math.min(first + count - frame, (block.start + block.size - offset) / PAGE_SIZE);
+      discard(libc, block.memory, offset, pages * PAGE_SIZE);
       frame += pages;
     }
   }

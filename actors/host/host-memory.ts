@@ -92,6 +92,6 @@ export function discard(libc: Libc, memory: HostMemory, offset: number, length: 
 }
 
 /** Asks for huge pages. A host without them goes on with small ones. */
-export function adviseHugePages(libc: Libc, memory: HostMemory, length: number): void {
-  libc.syscall(SYS.madvise, memory.hva, length, MADV_HUGEPAGE);
+export function adviseHugePages(libc: Libc, memory: HostMemory, offset: number, length: number): void {
+  libc.syscall(SYS.madvise, memory.hva + offset, length, MADV_HUGEPAGE);
 }

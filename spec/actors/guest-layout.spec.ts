@@ -15,7 +15,7 @@ function config(changes: Partial<MachineConfig> = {}): ResolvedConfig {
 
 function memory(): MachineMemory {
   return {
-    ram: [{ gpa: gpa(0), size: 1 << 20, memory: { buffer: new SharedArrayBuffer(1 << 20), hva: 0 } }],
+    ram: [{ gpa: gpa(0), size: 1 << 20, memory: { buffer: new SharedArrayBuffer(17 << 16), hva: 0 }, start: 1 << 16 }],
     control: { buffer: new SharedArrayBuffer(64 * 1024), hva: 0 },
     layout: { special: 8 * PAGE },
   } as unknown as MachineMemory;
@@ -44,7 +44,7 @@ describe("With firmware", () => {
       [true, false, false, true, true],
     );
     ram.write(0xc_0001, Uint8Array.of(7));
-    assert.equal(new Uint8Array(parts.ram[0]?.memory.buffer ?? new ArrayBuffer(0))[0xc_0001], 7);
+    assert.equal(new Uint8Array(parts.ram[0]?.memory.buffer ?? new ArrayBuffer(0))[0xd_0001], 7);
   });
 
   it("processorMemory() follows the attributes, and shows the ROM below 4 GiB", () => {

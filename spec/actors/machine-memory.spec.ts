@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { controlLayout, ramAt, scratchOf, ThreadSlot } from "../../actors/machine-memory.js";
+import { openLibc } from "../../actors/host/libc.js";
+import { allocateRam, controlLayout, ramAt, ramHva, scratchOf, ThreadSlot } from "../../actors/machine-memory.js";
 import type { MachineMemory } from "../../actors/machine-memory.js";
 import { MemorySlot } from "../../actors/memory-slots.js";
 import { PAM_SEGMENTS } from "../../devices/pci/pam.js";
@@ -70,19 +71,46 @@ describe("ThreadSlot", () => {
   });
 });
 
+describe("allocateRam()", () => {
+  const HUGE_PAGE = 2 << 20;
+
+  it("begins each block where KVM can map huge pages", () => {
+    for (const size of [HUGE_PAGE, 3 * HUGE_PAGE + PAGE, 64 << 20]) {
+      for (const block of allocateRam(openLibc(), size)) {
+        assert.equal((ramHva(block) - block.gpa) % HUGE_PAGE, 0);
+        assert(block.start + block.size <= block.memory.buffer.byteLength);
+      }
+    }
+  });
+
+  it("divides RAM above 4 GiB into blocks that follow each other", () => {
+    const blocks = allocateRam(openLibc(), 9 * 2 ** 30);
+    let end = 2 ** 32;
+    for (const { gpa: at, size } of blocks.slice(1)) {
+      assert.deepEqual([at, at % HUGE_PAGE], [end, 0]);
+      end = at + size;
+    }
+    assert.equal(
+      blocks.reduce((sum, { size }) => sum + size, 0),
+      9 * 2 ** 30,
+    );
+  });
+});
+
 describe("ramAt()", () => {
-  const block = (at: number, size: number) => ({
+  const block = (at: number, size: number, start: number) => ({
     gpa: gpa(at),
     size,
     memory: { buffer: new SharedArrayBuffer(0), hva: 0 },
+    start,
   });
-  const low = block(0, 0xe000_0000);
-  const high = block(2 ** 32, 8 * PAGE);
+  const low = block(0, 0xe000_0000, 0);
+  const high = block(2 ** 32, 8 * PAGE, 16 * PAGE);
   const memory = { ram: [low, high] } as unknown as MachineMemory;
 
   it("finds the block behind a frame, and the place in it", () => {
     assert.deepEqual(ramAt(memory, gfn(5)), { block: low, offset: 5 * PAGE });
-    assert.deepEqual(ramAt(memory, gfn(0x10_0003)), { block: high, offset: 3 * PAGE });
+    assert.deepEqual(ramAt(memory, gfn(0x10_0003)), { block: high, offset: 19 * PAGE });
   });
 
   it("finds nothing in holes and past the end", () => {
@@ -94,7 +122,7 @@ describe("ramAt()", () => {
 
 describe("MemorySlot", () => {
   it("numbers RAM, special and overlay pages apart, below KVM's 509 slots of old hosts where RAM is", () => {
-    // 1 TiB of RAM in blocks of 4 GiB is 257 blocks.
+    // 1 TiB of RAM in blocks of almost 4 GiB is 257 blocks.
     assert(MemorySlot.ram(257) < MemorySlot.aboveOneMib);
     const firmware = [MemorySlot.aboveOneMib, MemorySlot.rom, ...PAM_SEGMENTS.map((_, i) => MemorySlot.pam(i))];
     assert.equal(new Set(firmware).size, 2 + PAM_SEGMENTS.length);

@@ -11,7 +11,7 @@ const KIB = 1024;
 
 function memory(romBytes = 256 * KIB): MachineMemory {
   return {
-    ram: [{ memory: { hva: RAM } }],
+    ram: [{ memory: { hva: RAM - 64 * KIB }, start: 64 * KIB }],
     rom: { memory: { hva: ROM }, size: romBytes },
   } as unknown as MachineMemory;
 }

@@ -24,7 +24,7 @@ describe("Host memory", () => {
 
   it("costs nothing until it is touched: 4 GiB can be had", () => {
     const memory = allocate(libc, 2 ** 32);
-    adviseHugePages(libc, memory, 2 ** 32);
+    adviseHugePages(libc, memory, 0, 2 ** 32);
     assert.equal(memory.buffer.byteLength, 2 ** 32);
     assert.throws(() => allocate(libc, 2 ** 32 + 1), { name: "RangeError", message: /4 GiB is the most/ });
   });
