@@ -8,6 +8,7 @@ import { allOnes, repeatRead, repeatWrite } from "../../shared/io.js";
 import type { AccessSize, RepeatedAccess, RepeatedIoHandler } from "../../shared/io.js";
 import type { Lock } from "../../shared/lock.js";
 import { Control, DeviceBits, TaskRegister } from "./ata.js";
+import { Field } from "./drive-registers.js";
 import type { DriveRegisters } from "./drive-registers.js";
 import type { DriveSelection } from "./drive-selection.js";
 import type { Transfer } from "./transfer.js";
@@ -83,7 +84,8 @@ export class CommandBlock implements RepeatedIoHandler {
 
   #read(offset: number, size: AccessSize): number {
     const { selection, transfer } = this.#host;
-    if (selection.empty) return allOnes(size);
+    if (!selection.present && selection.empty) return allOnes(size);
+    if (size === 1 && offset !== TaskRegister.data) return this.#readRegister(offset);
     if (offset === TaskRegister.data) return selection.present ? transfer.read(size) : allOnes(size);
     let value = 0;
     for (let byte = 0; byte < size; byte++) value |= this.#readRegister(offset + byte) << (byte * 8);
@@ -108,11 +110,11 @@ export class CommandBlock implements RepeatedIoHandler {
       case TaskRegister.lbaHigh:
         return selection.answering.read(offset, (selection.control & Control.hob) !== 0);
       case TaskRegister.device:
-        return selection.answering.get("device");
+        return selection.answering.get(Field.device);
       case TaskRegister.statusCommand: {
         const { status } = selection;
         // Reading it is how the host acknowledges an interrupt. [ATA-6] 7.15
-        selection.selected.set("interrupt", 0);
+        selection.selected.set(Field.interrupt, 0);
         selection.updateLine();
         return status;
       }
@@ -123,7 +125,7 @@ export class CommandBlock implements RepeatedIoHandler {
 
   #writeRegister(offset: number, value: number): void {
     const { drives, selection } = this.#host;
-    selection.control &= ~Control.hob;
+    if ((selection.control & Control.hob) !== 0) selection.control &= ~Control.hob;
     if (offset === TaskRegister.statusCommand) {
       this.#host.command(value);
       return;
@@ -136,10 +138,10 @@ export class CommandBlock implements RepeatedIoHandler {
       case TaskRegister.lbaLow:
       case TaskRegister.lbaMid:
       case TaskRegister.lbaHigh:
-        for (const drive of drives) drive.write(offset, value);
+        for (let unit = 0; unit < drives.length; unit++) drives[unit]?.write(offset, value);
         break;
       case TaskRegister.device:
-        for (const drive of drives) drive.set("device", value);
+        for (const drive of drives) drive.set(Field.device, value);
         selection.unit = (value & DeviceBits.unit) === 0 ? 0 : 1;
         selection.updateLine();
         break;

@@ -2,6 +2,7 @@
 import { unreachable } from "../../shared/errors.js";
 import type { CommonAction } from "./commands.js";
 import type { DriveAnswers } from "./drive-answers.js";
+import { Field } from "./drive-registers.js";
 import type { DriveRegisters } from "./drive-registers.js";
 
 /** Subcommands of SET FEATURES. [ATA-6] table 48 */
@@ -41,15 +42,15 @@ export function commonCommand(action: CommonAction, answers: DriveAnswers): void
       else answers.abort();
       break;
     case "standby":
-      registers.set("standby", 1);
+      registers.set(Field.standby, 1);
       answers.done();
       break;
     case "idle":
-      registers.set("standby", 0);
+      registers.set(Field.standby, 0);
       answers.done();
       break;
     case "check-power":
-      registers.set("count", registers.get("standby") === 1 ? PowerMode.standby : PowerMode.active);
+      registers.set(Field.count, registers.get(Field.standby) === 1 ? PowerMode.standby : PowerMode.active);
       answers.done();
       break;
     default:
@@ -59,27 +60,27 @@ export function commonCommand(action: CommonAction, answers: DriveAnswers): void
 
 /** False where there is no such feature. */
 function setFeature(registers: DriveRegisters): boolean {
-  switch (registers.get("features")) {
+  switch (registers.get(Field.features)) {
     case Feature.enableWriteCache:
-      registers.set("writeCache", 1);
+      registers.set(Field.writeCache, 1);
       return true;
     case Feature.disableWriteCache:
-      registers.set("writeCache", 0);
+      registers.set(Field.writeCache, 0);
       return true;
     case Feature.enableLookAhead:
-      registers.set("lookAhead", 1);
+      registers.set(Field.lookAhead, 1);
       return true;
     case Feature.disableLookAhead:
-      registers.set("lookAhead", 0);
+      registers.set(Field.lookAhead, 0);
       return true;
     case Feature.keepSettings:
-      registers.set("keepSettings", 1);
+      registers.set(Field.keepSettings, 1);
       return true;
     case Feature.revertSettings:
-      registers.set("keepSettings", 0);
+      registers.set(Field.keepSettings, 0);
       return true;
     case Feature.transferMode:
-      return setMode(registers, registers.get("count"));
+      return setMode(registers, registers.get(Field.count));
     default:
       return false;
   }
@@ -88,6 +89,6 @@ function setFeature(registers: DriveRegisters): boolean {
 function setMode(registers: DriveRegisters, mode: number): boolean {
   const known = MODES.find(({ kind }) => kind === (mode & MODE_KIND));
   if (known === undefined || mode - known.kind > known.highest) return false;
-  if (mode >= MULTIWORD_DMA) registers.set("mode", mode);
+  if (mode >= MULTIWORD_DMA) registers.set(Field.mode, mode);
   return true;
 }

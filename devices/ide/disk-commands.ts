@@ -13,6 +13,7 @@ import { commonCommand } from "./common-commands.js";
 import type { DriveAnswers } from "./drive-answers.js";
 import type { AtaDisk } from "./drive.js";
 import type { DriveLogic } from "./drive-logic.js";
+import { Field } from "./drive-registers.js";
 import { defaultGeometry, translate } from "./geometry.js";
 import type { Geometry } from "./geometry.js";
 import { identifyDisk } from "./identify-disk.js";
@@ -42,7 +43,7 @@ export class DiskCommands implements DriveLogic {
 
   softReset(): void {
     const { registers } = this.#answers;
-    if (registers.get("keepSettings") === 1) return;
+    if (registers.get(Field.keepSettings) === 1) return;
     registers.revert();
     this.reset();
   }
@@ -80,7 +81,7 @@ export class DiskCommands implements DriveLogic {
       return;
     }
     const { registers } = this.#answers;
-    registers.setAddress(offset / SECTOR, registers.get("extended") === 1);
+    registers.setAddress(offset / SECTOR, registers.get(Field.extended) === 1);
     this.#answers.fail(AtaError.unc);
   }
 
@@ -142,7 +143,7 @@ export class DiskCommands implements DriveLogic {
         this.#initializeParameters();
         break;
       case "set-multiple":
-        this.#setMultiple(registers.get("count"));
+        this.#setMultiple(registers.get(Field.count));
         break;
       case "seek":
         this.#seek();
@@ -157,7 +158,7 @@ export class DiskCommands implements DriveLogic {
         break;
       }
       case "smart":
-        this.#smart(registers.get("features"));
+        this.#smart(registers.get(Field.features));
         break;
       default:
         unreachable(action);
@@ -172,10 +173,10 @@ export class DiskCommands implements DriveLogic {
     const { registers } = this.#answers;
     const sector = registers.address(action.extended);
     const count = registers.countOf(action.extended);
-    const block = action.multiple === true ? registers.get("multiple") : 1;
+    const block = action.multiple === true ? registers.get(Field.multiple) : 1;
     const writes = action.kind === "pio-out" || action.kind === "dma-out";
-    registers.set("extended", action.extended ? 1 : 0);
-    registers.set("standby", 0);
+    registers.set(Field.extended, action.extended ? 1 : 0);
+    registers.set(Field.standby, 0);
     this.#answers.asked(Math.max(0, sector), count);
     if (block === 0 || (writes && this.#disk.readOnly)) this.#answers.abort();
     else if (sector < 0 || sector + count > this.#disk.sectors) this.#notFound(sector, action.extended);
@@ -189,13 +190,13 @@ export class DiskCommands implements DriveLogic {
 
   /** Past the write cache. */
   #through(action: { readonly through: boolean }): boolean {
-    return action.through || this.#answers.registers.get("writeCache") === 0;
+    return action.through || this.#answers.registers.get(Field.writeCache) === 0;
   }
 
   #trim(): void {
     const { registers, place } = this.#answers;
-    const blocks = registers.get("countPrevious") * 256 + registers.get("count");
-    const known = registers.get("features") === TRIM && this.#disk.discards && !this.#disk.readOnly;
+    const blocks = registers.get(Field.countPrevious) * 256 + registers.get(Field.count);
+    const known = registers.get(Field.features) === TRIM && this.#disk.discards && !this.#disk.readOnly;
     this.#answers.asked(0, blocks);
     if (!known || blocks === 0 || blocks > MAX_TRIM_BLOCKS) this.#answers.abort();
     else this.#transfer.beginDma(place.unit, JobOp.trim, { offset: 0, length: blocks * SECTOR });
@@ -207,26 +208,26 @@ export class DiskCommands implements DriveLogic {
 
   #initializeParameters(): void {
     const { registers } = this.#answers;
-    const sectors = registers.get("count");
+    const sectors = registers.get(Field.count);
     if (sectors === 0) {
       this.#answers.abort();
       return;
     }
-    this.#setGeometry(translate(this.#disk.sectors, (registers.get("device") & DeviceBits.head) + 1, sectors));
+    this.#setGeometry(translate(this.#disk.sectors, (registers.get(Field.device) & DeviceBits.head) + 1, sectors));
     this.#answers.done();
   }
 
   #setGeometry({ cylinders, heads, sectors }: Geometry): void {
     const { registers } = this.#answers;
-    registers.set("cylinders", cylinders);
-    registers.set("heads", heads);
-    registers.set("sectors", sectors);
+    registers.set(Field.cylinders, cylinders);
+    registers.set(Field.heads, heads);
+    registers.set(Field.sectors, sectors);
   }
 
   /** A power of two; 0 switches the mode off, and so does what cannot be. [ATA-6] 8.49 */
   #setMultiple(count: number): void {
     const possible = count <= MAX_MULTIPLE && (count & (count - 1)) === 0;
-    this.#answers.registers.set("multiple", possible ? count : 0);
+    this.#answers.registers.set(Field.multiple, possible ? count : 0);
     if (possible) this.#answers.done();
     else this.#answers.abort();
   }
@@ -239,8 +240,8 @@ export class DiskCommands implements DriveLogic {
 
   #smart(subcommand: number): void {
     const { registers } = this.#answers;
-    const keyed = registers.get("mid") === SMART_KEY.mid && registers.get("high") === SMART_KEY.high;
-    const enabled = registers.get("smart") === 1 || subcommand === Smart.enable;
+    const keyed = registers.get(Field.mid) === SMART_KEY.mid && registers.get(Field.high) === SMART_KEY.high;
+    const enabled = registers.get(Field.smart) === 1 || subcommand === Smart.enable;
     if (!keyed || !enabled) {
       this.#answers.abort();
       return;
@@ -256,7 +257,7 @@ export class DiskCommands implements DriveLogic {
         break;
       case Smart.enable:
       case Smart.disable:
-        registers.set("smart", subcommand === Smart.enable ? 1 : 0);
+        registers.set(Field.smart, subcommand === Smart.enable ? 1 : 0);
         this.#answers.done();
         break;
       case Smart.autosave: // attributes do not change

@@ -2,6 +2,7 @@
 import type { TracePoint, TraceEvents } from "../../shared/trace.js";
 import { AtaError, READY, Status } from "./ata.js";
 import { ataCommand } from "./commands.js";
+import { Field } from "./drive-registers.js";
 import type { DriveRegisters } from "./drive-registers.js";
 
 export interface DriveAnswersHost {
@@ -32,23 +33,23 @@ export class DriveAnswers {
 
   /** Takes down what a command asks for, for whoever traces. */
   asked(sector: number, count: number): void {
-    this.registers.set("askedLow", sector % HIGH);
-    this.registers.set("askedHigh", Math.floor(sector / HIGH));
-    this.registers.set("askedCount", count);
+    this.registers.set(Field.askedLow, sector % HIGH);
+    this.registers.set(Field.askedHigh, Math.floor(sector / HIGH));
+    this.registers.set(Field.askedCount, count);
   }
 
   busy(): void {
-    this.registers.set("status", Status.bsy);
+    this.registers.set(Field.status, Status.bsy);
   }
 
   /** Data is wanted or to be had at the data port. */
   block(interrupt: boolean): void {
-    this.registers.set("status", READY | Status.drq);
+    this.registers.set(Field.status, READY | Status.drq);
     if (interrupt) this.#interrupt();
   }
 
   done(interrupt = true): void {
-    this.registers.set("status", READY);
+    this.registers.set(Field.status, READY);
     this.#trace(0);
     if (interrupt) this.#interrupt();
   }
@@ -59,27 +60,27 @@ export class DriveAnswers {
 
   /** Ends the command with `error` in the error register. */
   fail(error: number): void {
-    this.registers.set("error", error);
-    this.registers.set("status", READY | Status.err);
+    this.registers.set(Field.error, error);
+    this.registers.set(Field.status, READY | Status.err);
     this.#trace(error);
     this.#interrupt();
   }
 
   #interrupt(): void {
-    this.registers.set("interrupt", 1);
+    this.registers.set(Field.interrupt, 1);
     this.#host.interruptChanged();
   }
 
   #trace(error: number): void {
     if (!this.#host.trace.hasSubscribers) return;
     const { channel, unit } = this.place;
-    const code = this.registers.get("command");
+    const code = this.registers.get(Field.command);
     this.#host.trace.publish({
       channel,
       unit,
       command: ataCommand(code)?.name ?? `command 0x${code.toString(16)}`,
-      sector: this.registers.get("askedHigh") * HIGH + this.registers.get("askedLow"),
-      count: this.registers.get("askedCount"),
+      sector: this.registers.get(Field.askedHigh) * HIGH + this.registers.get(Field.askedLow),
+      count: this.registers.get(Field.askedCount),
       error,
     });
   }

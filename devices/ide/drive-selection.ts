@@ -10,6 +10,7 @@
 import type { SharedArena } from "../../shared/arena.js";
 import { words } from "../chip-state.js";
 import { Control } from "./ata.js";
+import { Field } from "./drive-registers.js";
 import type { DriveRegisters } from "./drive-registers.js";
 
 export interface DriveSelectionHost {
@@ -60,7 +61,7 @@ export class DriveSelection {
 
   /** The selected drive is there. */
   get present(): boolean {
-    return this.selected.get("present") === 1;
+    return this.selected.get(Field.present) === 1;
   }
 
   /** Whose registers a read gives. */
@@ -70,18 +71,20 @@ export class DriveSelection {
 
   /** No drive is there at all. */
   get empty(): boolean {
-    return this.#drives.every((drive) => drive.get("present") === 0);
+    const [first, second] = this.#drives;
+    return first.get(Field.present) === 0 && second.get(Field.present) === 0;
   }
 
   get status(): number {
-    if (this.empty) return 0xff;
-    return this.present ? this.selected.get("status") : 0;
+    const { selected } = this;
+    if (selected.get(Field.present) === 1) return selected.get(Field.status);
+    return this.empty ? 0xff : 0;
   }
 
   /** Brings the line to what the selected drive wants, while the host lets it. */
   updateLine(): void {
     const enabled = (this.control & Control.nien) === 0;
-    const level = enabled && this.present && this.selected.get("interrupt") === 1 ? 1 : 0;
+    const level = enabled && this.present && this.selected.get(Field.interrupt) === 1 ? 1 : 0;
     if (level === this.words[W.line]) return;
     this.words[W.line] = level;
     this.#host.line(level);

@@ -24,7 +24,7 @@ import { DiskCommands } from "./disk-commands.js";
 import { DriveAnswers } from "./drive-answers.js";
 import type { DrivePlace } from "./drive-answers.js";
 import type { DriveLogic } from "./drive-logic.js";
-import { DriveRegisters } from "./drive-registers.js";
+import { DriveRegisters, Field } from "./drive-registers.js";
 import { DriveSelection } from "./drive-selection.js";
 import type { ChannelDrives, IdeDrive } from "./drive.js";
 import { Abandon, JobSlot } from "./job.js";
@@ -246,14 +246,14 @@ export class IdeChannel {
   }
 
   #tryUnplug({ registers, bit }: Unit, tired: boolean): "unplugged" | "busy" | "absent" {
-    if (registers.get("present") === 0) return "absent";
+    if (registers.get(Field.present) === 0) return "absent";
     const concerned = this.#transfer.active && 1 << this.#transfer.unit === bit;
     if (concerned && this.#job.busy && !tired) return "busy";
     if (concerned) {
       this.#transfer.cancel();
       this.#job.abandon(Abandon.reset);
     }
-    registers.set("present", 0);
+    registers.set(Field.present, 0);
     this.#resetting[0] = this.#waiting & ~bit;
     this.#selection.updateLine();
     return "unplugged";
@@ -272,9 +272,9 @@ export class IdeChannel {
       return;
     }
     if (registers.atWork) return;
-    registers.set("interrupt", 0);
-    registers.set("command", code);
-    registers.set("error", 0);
+    registers.set(Field.interrupt, 0);
+    registers.set(Field.command, code);
+    registers.set(Field.error, 0);
     answers.asked(0, 0);
     this.#selection.updateLine();
     const command = ataCommand(code);
@@ -287,8 +287,8 @@ export class IdeChannel {
     if (this.#units.some(({ registers }) => registers.atWork)) return;
     for (const { registers } of this.#units) registers.sign();
     this.#selection.unit = 0;
-    const first = this.#units.find(({ registers }) => registers.get("present") === 1);
-    first?.registers.set("interrupt", 1);
+    const first = this.#units.find(({ registers }) => registers.get(Field.present) === 1);
+    first?.registers.set(Field.interrupt, 1);
     this.#selection.updateLine();
   }
 
@@ -310,7 +310,7 @@ export class IdeChannel {
     for (const { bit, registers, answers } of this.#units) {
       if ((mask & bit) === 0) continue;
       answers.busy();
-      registers.set("interrupt", 0);
+      registers.set(Field.interrupt, 0);
     }
     this.#selection.updateLine();
   }

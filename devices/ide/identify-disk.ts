@@ -5,7 +5,8 @@
  * [ACS-2] T13/2015-D, 7.16 "IDENTIFY DEVICE": words 69, 105 and 169, for DATA SET MANAGEMENT
  */
 import { LBA28_LIMIT, MAX_MULTIPLE, MAX_TRIM_BLOCKS } from "./ata.js";
-import type { DriveRegisters } from "./drive-registers.js";
+import { Field } from "./drive-registers.js";
+import type { DriveField, DriveRegisters } from "./drive-registers.js";
 import type { AtaDisk } from "./drive.js";
 import { defaultGeometry } from "./geometry.js";
 import { IDENTIFY_BYTES, putChecksum, putWord, putWordText } from "./identify-words.js";
@@ -61,7 +62,7 @@ export function identifyDisk(target: Uint8Array, disk: AtaDisk, drive: DriveRegi
   put(51, 0x0200);
   put(53, VALID);
   putTranslation(target, disk, drive);
-  if (drive.get("multiple") > 0) put(59, 0x0100 | drive.get("multiple"));
+  if (drive.get(Field.multiple) > 0) put(59, 0x0100 | drive.get(Field.multiple));
   putLong(target, 60, Math.min(disk.sectors, LBA28_LIMIT));
   putDmaModes(target, drive);
   put(64, PIO_MODES);
@@ -80,7 +81,7 @@ export function identifyDisk(target: Uint8Array, disk: AtaDisk, drive: DriveRegi
 
 /** Words 62, 63 and 88: the DMA modes that there are, and the one that SET FEATURES chose. */
 export function putDmaModes(target: Uint8Array, drive: DriveRegisters): void {
-  const mode = drive.get("mode");
+  const mode = drive.get(Field.mode);
   const chosen = 0x100 << (mode & 0x07);
   putWord(target, 63, MULTIWORD_MODES | ((mode & 0xf8) === 0x20 ? chosen : 0));
   putWord(target, 88, UDMA_MODES | ((mode & 0xf8) === 0x40 ? chosen : 0));
@@ -88,9 +89,9 @@ export function putDmaModes(target: Uint8Array, drive: DriveRegisters): void {
 
 /** Words 54 to 58: the translation that INITIALIZE DEVICE PARAMETERS chose. */
 function putTranslation(target: Uint8Array, disk: AtaDisk, drive: DriveRegisters): void {
-  const cylinders = drive.get("cylinders");
-  const heads = drive.get("heads");
-  const sectors = drive.get("sectors");
+  const cylinders = drive.get(Field.cylinders);
+  const heads = drive.get(Field.heads);
+  const sectors = drive.get(Field.sectors);
   putWord(target, 54, cylinders);
   putWord(target, 55, heads);
   putWord(target, 56, sectors);
@@ -99,14 +100,15 @@ function putTranslation(target: Uint8Array, disk: AtaDisk, drive: DriveRegisters
 
 /** Words 80 to 87: what there is, and what of it is on. */
 function putFeatures(target: Uint8Array, drive: DriveRegisters): void {
-  const on = (field: "lookAhead" | "writeCache" | "smart", bit: number): number => (drive.get(field) === 1 ? bit : 0);
+  const on = (field: DriveField, bit: number): number => (drive.get(field) === 1 ? bit : 0);
   const always = Set1.nop | Set1.power;
   const set2 = Set2.flushExt | Set2.flush | Set2.lba48;
   putWord(target, 80, MAJOR_VERSIONS);
   putWord(target, 82, always | Set1.lookAhead | Set1.writeCache | Set1.smart);
   putWord(target, 83, FILLED_IN | set2);
   putWord(target, 84, FILLED_IN | FUA);
-  const settings = on("lookAhead", Set1.lookAhead) | on("writeCache", Set1.writeCache) | on("smart", Set1.smart);
+  const settings =
+    on(Field.lookAhead, Set1.lookAhead) | on(Field.writeCache, Set1.writeCache) | on(Field.smart, Set1.smart);
   putWord(target, 85, always | settings);
   putWord(target, 86, set2);
   putWord(target, 87, FILLED_IN | FUA);

@@ -10,6 +10,7 @@ import type { AtaCommand } from "./commands.js";
 import { commonCommand } from "./common-commands.js";
 import type { DriveAnswers } from "./drive-answers.js";
 import type { DriveLogic } from "./drive-logic.js";
+import { Field } from "./drive-registers.js";
 import { putDmaModes } from "./identify-disk.js";
 import { IDENTIFY_BYTES, putChecksum } from "./identify-words.js";
 import { JobOp } from "./job.js";
@@ -43,7 +44,7 @@ export class PacketCommands implements DriveLogic {
   softReset(): void {
     const { registers } = this.#answers;
     this.#device.softReset();
-    if (registers.get("keepSettings") === 0) registers.revert();
+    if (registers.get(Field.keepSettings) === 0) registers.revert();
   }
 
   execute({ action, code }: AtaCommand): void {
@@ -57,7 +58,7 @@ export class PacketCommands implements DriveLogic {
         commonCommand(action, this.#answers);
         break;
       case "packet":
-        if ((registers.get("features") & Feature.overlapped) !== 0) this.#answers.abort();
+        if ((registers.get(Field.features) & Feature.overlapped) !== 0) this.#answers.abort();
         else this.#transfer.beginPacket(place.unit);
         break;
       case "identify-packet":
@@ -65,7 +66,7 @@ export class PacketCommands implements DriveLogic {
         putDmaModes(this.#transfer.buffer.bytes, registers);
         putChecksum(this.#transfer.buffer.bytes);
         // Not a packet's data: registers stay as they are, and no interrupt ends it.
-        registers.set("extended", 0);
+        registers.set(Field.extended, 0);
         this.#transfer.beginData(place.unit, IDENTIFY_BYTES, IDENTIFY_BYTES);
         break;
       default:
@@ -78,18 +79,18 @@ export class PacketCommands implements DriveLogic {
   blockReady(bytes: number, interrupt: boolean): void {
     const { registers } = this.#answers;
     if (this.#isPacket()) {
-      registers.set("count", interrupt ? Reason.toHost : Reason.packet);
+      registers.set(Field.count, interrupt ? Reason.toHost : Reason.packet);
       // While the packet is written the registers still hold the host's limit.
       if (interrupt) {
-        registers.set("mid", bytes & 0xff);
-        registers.set("high", bytes >>> 8);
+        registers.set(Field.mid, bytes & 0xff);
+        registers.set(Field.high, bytes >>> 8);
       }
     }
     this.#answers.block(interrupt);
   }
 
   done(interrupt: boolean): void {
-    if (this.#isPacket()) this.#answers.registers.set("count", Reason.status);
+    if (this.#isPacket()) this.#answers.registers.set(Field.count, Reason.status);
     this.#answers.done(interrupt || this.#isPacket());
   }
 
@@ -107,7 +108,7 @@ export class PacketCommands implements DriveLogic {
   #answer(reply: PacketReply): void {
     const { registers, place } = this.#answers;
     const transfer = this.#transfer;
-    const dma = (registers.get("features") & Feature.dma) !== 0;
+    const dma = (registers.get(Field.features) & Feature.dma) !== 0;
     switch (reply.kind) {
       case "done":
         this.done(true);
@@ -121,7 +122,7 @@ export class PacketCommands implements DriveLogic {
         else transfer.beginRead(place.unit, { ...reply, blockBytes: this.#blockBytes(reply.length) });
         break;
       default:
-        registers.set("count", Reason.status);
+        registers.set(Field.count, Reason.status);
         this.#answers.fail((reply.sense << 4) | AtaError.abrt);
     }
   }
@@ -129,13 +130,13 @@ export class PacketCommands implements DriveLogic {
   /** The host's limit; odd ones are only good for all the data at once, and hosts that leave 0 mean no limit. */
   #blockBytes(length: number): number {
     const { registers } = this.#answers;
-    const limit = registers.get("high") * 256 + registers.get("mid");
+    const limit = registers.get(Field.high) * 256 + registers.get(Field.mid);
     if (limit === 0 || limit >= length) return MAX_BLOCK;
     return limit >= MEDIUM_BLOCK ? limit - (limit % MEDIUM_BLOCK) : Math.max(2, limit & ~1);
   }
 
   #isPacket(): boolean {
-    return this.#answers.registers.get("command") === PACKET;
+    return this.#answers.registers.get(Field.command) === PACKET;
   }
 }
 
