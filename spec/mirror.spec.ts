@@ -89,6 +89,7 @@ const ELSEWHERE: readonly (readonly [path: string, spec: string, reason: string]
   ["devices/ide/job.ts", "spec/devices/ide/ide-executor.spec.ts", "between channel and executor"],
   ["devices/ide/prd-table.ts", "spec/devices/ide/ide-executor.spec.ts", "tables in, data moved"],
   ["devices/ide/smart.ts", "spec/devices/ide/disk-commands.spec.ts", "read by its command"],
+  ["devices/ide/storage-request.ts", "spec/devices/ide/ide-executor.spec.ts", "tables in, calls to the storage out"],
   ["devices/ide/trim-range.ts", "spec/devices/ide/disk-commands.spec.ts", "read from what DATA SET MANAGEMENT gives"],
   ["devices/block-backend.ts", "spec/devices/xen-disk/blkif-backend.spec.ts", "numbers of operations"],
   ["shared/config/boot.ts", "spec/shared/config.spec.ts", "a part of the configuration"],

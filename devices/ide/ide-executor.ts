@@ -8,16 +8,16 @@
  * Of a transfer that a table breaks off, whole sectors count, and nothing else is written to the storage.
  */
 import { unreachable } from "../../shared/errors.js";
-import type { GuestMemory, MemoryRegion } from "../../shared/memory.js";
-import { BlockOp, MAX_SEGMENTS } from "../block-backend.js";
-import type { BlockBackend, BlockOpCode, BlockRequest } from "../block-backend.js";
+import type { GuestMemory } from "../../shared/memory.js";
+import { BlockOp } from "../block-backend.js";
+import type { BlockBackend, BlockOpCode } from "../block-backend.js";
 import { SECTOR } from "./ata.js";
 import { EINVAL } from "./disk-commands.js";
 import type { JobSource } from "./ide-channel.js";
-import { Abandon, JobOp } from "./job.js";
+import { Abandon, ended, JobOp } from "./job.js";
 import type { DmaOutcome, Job, JobResult } from "./job.js";
 import { PrdTable } from "./prd-table.js";
-import type { Piece } from "./prd-table.js";
+import { StorageRequest } from "./storage-request.js";
 import { trimRange, TRIM_ENTRY_BYTES } from "./trim-range.js";
 
 export interface IdeExecutorHost {
@@ -28,57 +28,6 @@ export interface IdeExecutorHost {
 
 /** Bytes that one call moves between storage and guest memory, at most: between calls a reset is heard. */
 const MAX_CALL = 4 * 1024 * 1024;
-
-/** The one request that is under way: filled in step by step, and used again. */
-class StorageRequest implements BlockRequest {
-  op: BlockOpCode = BlockOp.read;
-  offset = 0;
-  length = 0;
-  segmentCount = 0;
-  readonly regions = new Array<MemoryRegion | undefined>(MAX_SEGMENTS).fill(undefined);
-  readonly offsets = new Float64Array(MAX_SEGMENTS);
-  readonly lengths = new Uint32Array(MAX_SEGMENTS);
-  readonly #completed: (error: number) => void;
-
-  constructor(completed: (error: number) => void) {
-    this.#completed = completed;
-  }
-
-  complete(error: number): void {
-    this.#completed(error);
-  }
-
-  start(op: BlockOpCode, offset: number, length = 0): void {
-    this.op = op;
-    this.offset = offset;
-    this.length = length;
-    this.segmentCount = 0;
-  }
-
-  /** False when there is no room. What follows on the piece before is made one with it. */
-  add(region: MemoryRegion, offset: number, length: number): boolean {
-    const last = this.segmentCount - 1;
-    const end = (this.offsets[last] ?? 0) + (this.lengths[last] ?? 0);
-    if (last >= 0 && this.regions[last] === region && end === offset) {
-      this.lengths[last] = (this.lengths[last] ?? 0) + length;
-    } else {
-      if (this.segmentCount === MAX_SEGMENTS) return false;
-      this.regions[this.segmentCount] = region;
-      this.offsets[this.segmentCount] = offset;
-      this.lengths[this.segmentCount] = length;
-      this.segmentCount++;
-    }
-    this.length += length;
-    return true;
-  }
-
-  pieces(): readonly Piece[] {
-    return this.regions.slice(0, this.segmentCount).flatMap((region, i) => {
-      const [offset = 0, length = 0] = [this.offsets[i], this.lengths[i]];
-      return region === undefined ? [] : [{ region, offset, length }];
-    });
-  }
-}
 
 /** An error of many sectors that none of them has alone: the host's, all the same. */
 const EIO = 5;
@@ -229,7 +178,7 @@ export class IdeExecutor {
     for (let done = 0; done < length;) {
       if (this.#abandoned()) return ended(done, 0, "stopped");
       this.#request.start(op, offset + done);
-      this.#gather(Math.min(length - done, MAX_CALL));
+      this.#table.gather(this.#request, Math.min(length - done, MAX_CALL), SECTOR);
       if (this.#request.length > 0) {
         const moved = this.#request.length;
         const error = yield;
@@ -261,21 +210,6 @@ export class IdeExecutor {
       }
     }
     return ended(done, EIO);
-  }
-
-  /** Adds pieces to the request while they are made of whole sectors, up to `most` bytes. */
-  #gather(most: number): void {
-    const table = this.#table;
-    const request = this.#request;
-    for (let room = most; room > 0;) {
-      const piece = table.peek();
-      if (typeof piece === "string" || piece.offset % SECTOR !== 0) return;
-      const whole = piece.length - (piece.length % SECTOR);
-      const length = whole < room ? whole : room;
-      if (length === 0 || !request.add(piece.region, piece.offset, length)) return;
-      table.consume(length);
-      room -= length;
-    }
   }
 
   /** As much as the buffer takes, for pieces that are not made of whole sectors. */
@@ -354,8 +288,4 @@ export class IdeExecutor {
   #abandoned(): boolean {
     return this.#host.jobs.abandoned() !== Abandon.no;
   }
-}
-
-function ended(done: number, error: number, dma: DmaOutcome = "exact"): JobResult {
-  return { done, error, dma };
 }

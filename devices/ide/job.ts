@@ -49,6 +49,10 @@ export interface JobResult {
   readonly dma: DmaOutcome;
 }
 
+export function ended(done: number, error: number, dma: DmaOutcome = "exact"): JobResult {
+  return { done, error, dma };
+}
+
 /** What the actor is asked to give up for. A later and stronger wish takes the place of one before. */
 export const Abandon = { no: 0, stop: 1, reset: 2 } as const;
 export type AbandonCode = (typeof Abandon)[keyof typeof Abandon];

@@ -16,6 +16,12 @@ const KIB_64 = 0x1_0000;
 /** Of an entry's second word: this is the last one. */
 const END_OF_TABLE = 0x8000_0000;
 
+/** Takes the memory that a table names, piece by piece. */
+export interface PieceSink {
+  /** False when there is no room. */
+  add(region: MemoryRegion, offset: number, length: number): boolean;
+}
+
 /** Where data can go next; good until the table is asked again. */
 export interface Piece {
   readonly region: MemoryRegion;
@@ -33,6 +39,8 @@ interface MutablePiece {
 export class PrdTable {
   readonly #memory: GuestMemory;
   #next = 0;
+  /** Where the last entry was read. */
+  #table: MemoryRegion | undefined = undefined;
   #ended = false;
   /** What is left of the present entry. */
   #base = 0;
@@ -47,6 +55,7 @@ export class PrdTable {
   /** Starts over with the table at guest-physical address `table`. */
   start(table: number): void {
     this.#next = table;
+    this.#table = undefined;
     this.#ended = false;
     this.#left = 0;
   }
@@ -83,6 +92,38 @@ export class PrdTable {
     return piece;
   }
 
+  /**
+   * Gives `sink` what comes next while that is made of whole sectors of `sector` bytes, up to `most` bytes, and uses it.
+   *
+   * A table may have thousands of entries, for which the guest waits, and most lie in one region: no calls for those but
+   * the sink's.
+   */
+  gather(sink: PieceSink, most: number, sector: number): void {
+    const memory = this.#memory;
+    let region: MemoryRegion | undefined;
+    for (let room = most; room > 0;) {
+      if (this.#left === 0 && (this.#ended || !this.#fetch())) return;
+      const base = this.#base;
+      let length = this.#left;
+      if (region === undefined || base < region.gpa || base + length > region.gpa + region.size) {
+        region = memory.region(base, length);
+        if (region === undefined) {
+          // No region holds all that the entry names: as far as its page.
+          length = Math.min(length, PAGE_SIZE - (base % PAGE_SIZE));
+          region = memory.region(base, length);
+          if (region === undefined) return;
+        }
+      }
+      const offset = base - region.gpa;
+      length -= length % sector;
+      if (length > room) length = room;
+      if (length === 0 || offset % sector !== 0 || !sink.add(region, offset, length)) return;
+      this.#base = base + length;
+      this.#left -= length;
+      room -= length;
+    }
+  }
+
   /** The first `length` bytes of the piece just peeked at are used. */
   consume(length: number): void {
     this.#base += length;
@@ -90,8 +131,12 @@ export class PrdTable {
   }
 
   #fetch(): boolean {
-    const region = this.#memory.region(this.#next, ENTRY);
-    if (region === undefined) return false;
+    let region = this.#table;
+    if (region === undefined || this.#next + ENTRY > region.gpa + region.size) {
+      region = this.#memory.region(this.#next, ENTRY);
+      if (region === undefined) return false;
+      this.#table = region;
+    }
     const at = (this.#next - region.gpa) / 4;
     const base = region.words[at] ?? 0;
     const word = region.words[at + 1] ?? 0;
