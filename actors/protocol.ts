@@ -53,6 +53,8 @@ export interface WorkerInit {
 /** A vCPU's worker. */
 export interface VcpuWorkerInit extends WorkerInit {
   readonly vcpuFd: number;
+  /** What is behind each disk of the configuration, for reads that need no actor. */
+  readonly disks: readonly OpenDisk[];
   readonly cpuid: readonly CpuidEntry[];
 }
 

@@ -40,6 +40,7 @@ import { withoutPollers } from "./kernel-polls.js";
 import { NotifyWatch } from "./notify-watch.js";
 import { PciMessages } from "./pci-messages.js";
 import type { ActorEvent, MachineParts, WorkerInit } from "./protocol.js";
+import type { ReadyDisks } from "./ready-disks.js";
 import { ShadowSlots } from "./shadow-slots.js";
 import { trace, traceTo } from "./trace.js";
 import { unplug } from "./unplug.js";
@@ -87,6 +88,8 @@ export class MachineThread {
   readonly xenConsole: ByteRing;
   readonly pvConsole: { readonly output: ByteRing; readonly input: ByteRing };
   readonly log: Log;
+  /** On a vCPU's thread: disks whose jobs it looks at before their actors are told. */
+  readyDisks: ReadyDisks | undefined = undefined;
   readonly #events: MessagePort;
   readonly #notifyWatch: NotifyWatch;
   readonly #textLock: Lock;
@@ -207,6 +210,11 @@ export class MachineThread {
     events.notifyGuest(port);
   }
 
+  /** As KVM does where it watches for the guest's kick itself: the actor need not look for messages. */
+  kickDisk(index: number): void {
+    this.guestKicks[BackendOwner.disk0 + index]?.ring();
+  }
+
   /** A guest that writes faster than anybody reads loses what does not fit. */
   xenConsoleWrite(data: Uint8Array): void {
     this.#textLock.acquire();
@@ -251,8 +259,7 @@ export class MachineThread {
         this.#notifyWatch.update();
       },
       kickDisk: (index) => {
-        // As KVM does where it watches for the guest's kick itself: the actor need not look for messages.
-        this.guestKicks[BackendOwner.disk0 + index]?.ring();
+        if (this.readyDisks?.kicked(index) !== true) this.kickDisk(index);
       },
       trayMoved: () => {
         this.doorbells[0]?.ring();

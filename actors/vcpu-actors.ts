@@ -43,7 +43,7 @@ export interface StartedVcpus {
 
 /** `openEvents` gives a new actor's end of the channel for its events. */
 export function startVcpus(
-  { parts, vcpuFds }: HostResources,
+  { parts, vcpuFds, disks }: HostResources,
   cpuids: Cpuids,
   openEvents: () => MessagePort,
 ): StartedVcpus {
@@ -51,7 +51,7 @@ export function startVcpus(
   try {
     for (const [index, vcpuFd] of vcpuFds.entries()) {
       const events = openEvents();
-      const init = { parts, index, events, vcpuFd, cpuid: cpuids[index] ?? [] };
+      const init = { parts, index, events, vcpuFd, disks, cpuid: cpuids[index] ?? [] };
       const handle = startWorker(`vcpu${index}`, { kind: "vcpu", init }, [events]);
       handles.push({ ...handle, api: wrap<VcpuApi>(nodeEndpoint(handle.worker)) });
     }

@@ -31,6 +31,7 @@ import { hypercallMsr, MSR_EFER } from "./hypercall-msr.js";
 import { KernelFrame, RegisterFrame } from "./hypercall-frames.js";
 import { showsHyperv } from "./hyperv-cpuid.js";
 import type { VcpuOutcome, VcpuWorkerInit } from "./protocol.js";
+import { ReadyDisks } from "./ready-disks.js";
 import type { MachineThread, XenParts } from "./thread.js";
 import { trace } from "./trace.js";
 import { VcpuPower } from "./vcpu-power.js";
@@ -61,6 +62,7 @@ export class VcpuThread {
   /** How stubs of the hypercall page call. */
   readonly #stubCall: keyof typeof StubCall;
   readonly #coalesced: CoalescedWrites | undefined;
+  readonly #readyDisks: ReadyDisks;
   readonly #history = new ExitHistory();
   readonly #warned = new LogLimiter(4);
   /** The 8259 pair or an upcall waits until the guest opens its interrupts. */
@@ -73,11 +75,13 @@ export class VcpuThread {
   /** The device actor has been seen to be up. */
   #devicesReady = false;
 
-  constructor(thread: MachineThread, index: VcpuId, setup: Pick<VcpuWorkerInit, "vcpuFd" | "cpuid">) {
+  constructor(thread: MachineThread, index: VcpuId, setup: Pick<VcpuWorkerInit, "vcpuFd" | "cpuid" | "disks">) {
     const { layout } = thread.parts.memory;
     const runArea = { offset: layout.runs + index * layout.runBytes, length: layout.runBytes };
     this.#thread = thread;
     this.#index = index;
+    this.#readyDisks = new ReadyDisks(thread, setup.disks);
+    thread.readyDisks = this.#readyDisks;
     this.#vcpu = new Vcpu(thread.libc, setup.vcpuFd, thread.scratch, runArea);
     this.#vcpu.setCpuid(setup.cpuid);
     // A page that the guest has for events from Hyper-V; by version 2, KVM does not clear it.
@@ -358,6 +362,7 @@ export class VcpuThread {
   }
 
   #afterExit(): void {
+    this.#readyDisks.serve();
     this.#sync?.refreshTime();
     if (this.#index !== 0 || this.#xen === undefined) return;
     const { delivery } = this.#xen.domain;

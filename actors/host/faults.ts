@@ -50,7 +50,7 @@ export const CALLS: readonly string[] = [...new Set([...SYSCALLS.values(), ...IO
 const INDEX = new Map(CALLS.map((name, index) => [name, index]));
 
 /** Calls whose first buffer is the second argument, with its length, or its number of buffers, in the third. */
-const TRANSFERS = new Set<number>([SYS.read, SYS.write, SYS.writev, SYS.preadv, SYS.pwritev]);
+const TRANSFERS = new Set<number>([SYS.read, SYS.write, SYS.writev, SYS.preadv, SYS.preadv2, SYS.pwritev]);
 
 /** Place of a call's count in {@link FaultPlan.counts}. */
 export function callIndex(plan: Pick<FaultPlan, "threads">, thread: string, call: string): number {

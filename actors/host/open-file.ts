@@ -1,5 +1,5 @@
 /** Host files that back disks: opened, checked, locked and sized. */
-import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readFileSync, statfsSync } from "node:fs";
 import type { DiskConfig } from "../../shared/config.js";
 import { VmmError } from "../../shared/errors.js";
 import { ERRNO, SYS } from "./libc.js";
@@ -11,6 +11,8 @@ const SECTOR = 512;
 const CD_BLOCK = 2048;
 const O_DIRECT = 0o40000;
 const O_DSYNC = 0o10000;
+/** <linux/magic.h> */
+const TMPFS_MAGIC = 0x0102_1994;
 
 /** <fcntl.h>: open file description locks, and struct flock of x86-64. */
 const F_OFD_SETLK = 37;
@@ -26,6 +28,10 @@ export interface OpenDisk {
   readonly fd: number;
   readonly bytes: number;
   readonly isBlockDevice: boolean;
+  /** Its data is in the host's memory, as a guest's is, and nowhere else. */
+  readonly inMemory: boolean;
+  /** Reads and writes go past the host's page cache. */
+  readonly direct: boolean;
 }
 
 /** What opening takes. */
@@ -42,7 +48,7 @@ export function diskOpener(libc: Libc, scratch: Scratch): DiskOpener {
 
 /** @throws VmmError CONFIG, or HOST_SYSCALL, with one line that names the file and what is wrong with it */
 export function openDisk(opener: DiskOpener, disk: DiskConfig): OpenDisk {
-  if (disk.path === undefined) return { fd: NO_FILE, bytes: 0, isBlockDevice: false };
+  if (disk.path === undefined) return { fd: NO_FILE, bytes: 0, isBlockDevice: false, inMemory: false, direct: false };
   const fd = openFile(disk, disk.path);
   try {
     const stats = fstatSync(fd);
@@ -55,7 +61,9 @@ export function openDisk(opener: DiskOpener, disk: DiskConfig): OpenDisk {
     if (disk.attach.kind === "ide" && disk.media === "cdrom" && bytes < CD_BLOCK)
       throw badDisk(disk, `its ${bytes} bytes are less than one ${CD_BLOCK}-byte block of a CD`);
     if (disk.locking !== "off") lock(opener, fd, disk);
-    return { fd, bytes, isBlockDevice: stats.isBlockDevice() };
+    const isBlockDevice = stats.isBlockDevice();
+    const inMemory = !isBlockDevice && statfsSync(disk.path).type === TMPFS_MAGIC;
+    return { fd, bytes, isBlockDevice, inMemory, direct: isDirect(disk) };
   } catch (error) {
     closeSync(fd);
     throw error instanceof VmmError ? error : badDisk(disk, reasonOf(error), error);
@@ -63,7 +71,7 @@ export function openDisk(opener: DiskOpener, disk: DiskConfig): OpenDisk {
 }
 
 function openFile(disk: DiskConfig, path: string): number {
-  const direct = disk.cache === "none" || disk.cache === "directsync" ? O_DIRECT : 0;
+  const direct = isDirect(disk) ? O_DIRECT : 0;
   const sync = disk.cache === "writethrough" || disk.cache === "directsync" ? O_DSYNC : 0;
   const access = disk.readOnly ? constants.O_RDONLY : constants.O_RDWR;
   try {
@@ -71,6 +79,10 @@ function openFile(disk: DiskConfig, path: string): number {
   } catch (cause) {
     throw badDisk(disk, reasonOf(cause), cause);
   }
+}
+
+function isDirect({ cache }: DiskConfig): boolean {
+  return cache === "none" || cache === "directsync";
 }
 
 /** Words for what usually goes wrong with a file that a person names. */

@@ -35,6 +35,7 @@ export const SYS = {
   ppoll: 271,
   preadv: 295,
   pwritev: 296,
+  preadv2: 327,
   accept4: 288,
   memfd_create: 319,
 } as const;

@@ -27,7 +27,7 @@ import type { DriveLogic } from "./drive-logic.js";
 import { DriveRegisters, Field } from "./drive-registers.js";
 import { DriveSelection } from "./drive-selection.js";
 import type { ChannelDrives, IdeDrive } from "./drive.js";
-import { Abandon, JobSlot } from "./job.js";
+import { Abandon, ended, JobSlot } from "./job.js";
 import type { AbandonCode, Job, JobResult } from "./job.js";
 import { PacketCommands } from "./packet-commands.js";
 import type { PacketDevice } from "./packet-device.js";
@@ -43,12 +43,16 @@ export interface IdeChannelHost {
   mayMaster(): boolean;
 }
 
-/** What a drive's disk actor uses. */
+/** What a drive's disk actor uses, and a vCPU for what it need not wait for. */
 export interface JobSource {
-  /** The sector buffer. It is the actor's while a job runs. */
+  /** The sector buffer. It belongs to who carries out the job that runs. */
   readonly buffer: MemoryRegion;
   /** The job that waits for the drive, which runs from now on. */
   take(): Job | undefined;
+  /** The same, if it is a read of at most `most` bytes. */
+  takeRead(most: number): Job | undefined;
+  /** The job that runs waits again, unless it is to be given up; then it has ended. */
+  giveBack(): void;
   /** What the job that runs is to be given up for: look between two calls to the host. */
   abandoned(): AbandonCode;
   /** The job has ended. */
@@ -228,6 +232,12 @@ export class IdeChannel {
     return {
       buffer: this.#transfer.buffer,
       take: () => this.#locked(() => this.#job.take(unit)),
+      takeRead: (most) => this.#locked(() => this.#job.takeRead(unit, most)),
+      giveBack: () => {
+        this.#locked(() => {
+          if (this.#job.running && !this.#job.giveBack()) this.#jobEnded(ended(0, 0, "stopped"));
+        });
+      },
       abandoned: () => this.#job.abandoned,
       finish: (result) => {
         this.#locked(() => {

@@ -116,6 +116,20 @@ export class JobSlot {
     };
   }
 
+  /** The same when it is a read of at most `most` bytes, into the buffer or by DMA. */
+  takeRead(unit: number, most: number): Job | undefined {
+    const op = this.words[W.op];
+    const reads = op === JobOp.read || op === JobOp.dmaRead;
+    return reads && (this.numbers[F.length] ?? 0) <= most ? this.take(unit) : undefined;
+  }
+
+  /** The job that runs is left to who takes it next. False when it is to be given up. */
+  giveBack(): boolean {
+    if (this.abandoned !== Abandon.no) return false;
+    Atomics.store(this.words, W.state, State.posted);
+    return true;
+  }
+
   /** True when nothing runs any more; else the actor is asked to give the job up. */
   abandon(reason: AbandonCode): boolean {
     if (this.running) {

@@ -27,7 +27,7 @@ describe("An IDE disk of the host's", () => {
     opened.push(fd);
     const storage = new RawDisk(
       { libc: host.libc, scratch: host.scratch, addressOf: (buffer) => (buffer === ram.buffer ? ram.hva : arena.hva) },
-      { fd, bytes: BYTES, isBlockDevice: false },
+      { fd, bytes: BYTES, isBlockDevice: false, inMemory: false, direct: false },
       { readOnly: false, discards: true, unsafe: false },
     );
     const real = { arena: arena.buffer, ram: ram.buffer, storage };

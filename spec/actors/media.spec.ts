@@ -27,7 +27,13 @@ class Rig {
       if (path === "missing.iso")
         throw new VmmError("CONFIG", "Cannot use the disk missing.iso: there is no such file");
       this.done.push(`open ${path ?? "nothing"}`);
-      return { fd: path === undefined ? -1 : this.#fd++, bytes: 2048, isBlockDevice: false };
+      return {
+        fd: path === undefined ? -1 : this.#fd++,
+        bytes: 2048,
+        isBlockDevice: false,
+        inMemory: false,
+        direct: false,
+      };
     },
     refused: ({ fd }) => this.done.push(`refused ${fd}`),
     change: async (index, { fd }, force) => {

@@ -116,7 +116,13 @@ describe("openDisk()", () => {
     };
 
     it("opens nothing when there is no disc", () => {
-      assert.deepEqual(openDisk(opener, cd(undefined)), { fd: -1, bytes: 0, isBlockDevice: false });
+      assert.deepEqual(openDisk(opener, cd(undefined)), {
+        fd: -1,
+        bytes: 0,
+        isBlockDevice: false,
+        inMemory: false,
+        direct: false,
+      });
     });
 
     it("takes an image whose end is no whole block of 2048 bytes", () => {

@@ -41,7 +41,7 @@ describe("RawDisk", () => {
     opened.push(fd);
     const disk = new RawDisk(
       { libc, scratch: host.scratch, addressOf: (buffer) => (buffer === guest.buffer ? guest.hva : 0) },
-      { fd, bytes: SIZE, isBlockDevice: false },
+      { fd, bytes: SIZE, isBlockDevice: false, inMemory: false, direct: false },
       { readOnly: false, discards: true, unsafe: false, ...options },
     );
     return { disk, path, fd };
@@ -116,11 +116,11 @@ describe("RawDisk", () => {
     const { disk } = made();
     const { fd } = made();
     ftruncateSync(fd, 4096);
-    disk.replace({ fd, bytes: 4096, isBlockDevice: false });
+    disk.replace({ fd, bytes: 4096, isBlockDevice: false, inMemory: false, direct: false });
     assert.equal(disk.sectors, 8);
     assert.equal(carryOut(disk, BlockOp.read, 3584, [[0, 512]]), 0);
     assert.equal(ram.bytes[0], 7);
-    disk.replace({ fd: -1, bytes: 0, isBlockDevice: false });
+    disk.replace({ fd: -1, bytes: 0, isBlockDevice: false, inMemory: false, direct: false });
     assert.deepEqual([disk.sectors, carryOut(disk, BlockOp.read, 0, [[0, 512]])], [0, EBADF]);
   });
 
