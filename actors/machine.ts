@@ -353,7 +353,7 @@ export class Machine implements AsyncDisposable {
     await Promise.all(others.map((vcpu) => unlessDead(vcpu, vcpu.api.reset(undefined))));
   }
 
-  /** After the platform's. vCPUs may run meanwhile: their first hypercall waits for it. */
+  /** After the platform's. vCPUs may run meanwhile: their first hypercall that may need them waits. */
   #powerOnDevices(): void {
     this.#orFail(unlessDead(this.#devices, this.#devices.api.powerOn()));
   }

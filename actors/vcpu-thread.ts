@@ -14,6 +14,7 @@ import type { BootRegisters } from "../devices/boot/registers.js";
 import { VcpuRequest } from "../xen/host.js";
 import { HYPERCALL_PORT, writeHypercallPage } from "../xen/hypercall-page.js";
 import type { StubCall } from "../xen/hypercall-page.js";
+import { needsDevices } from "../xen/hypercalls/needs-devices.js";
 import { applyBootState } from "./boot-state.js";
 import { isAmd } from "./cpu-topology.js";
 import { describeInternalError, describeVcpu } from "./crash-report.js";
@@ -272,9 +273,9 @@ export class VcpuThread {
     this.#hypercall(frame);
   }
 
-  /** The guest's first instructions may run before xenstore and the PV devices are there; its first hypercall may not. */
+  /** The guest may run before xenstore and the PV devices are there, until it calls for what may need them. */
   #hypercall(frame: KernelFrame | RegisterFrame): void {
-    if (!this.#devicesReady) {
+    if (!this.#devicesReady && needsDevices(frame)) {
       this.#thread.lifecycle.awaitDevices();
       this.#devicesReady = true;
     }
