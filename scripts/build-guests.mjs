@@ -90,6 +90,7 @@ const IMAGES = [
   { name: "selftest.elf", kind: "pvh", lib: [...PV, TABLES], directory: "selftest" },
   { name: "selftest.multiboot.elf", kind: "multiboot", lib: [...PV, TABLES], directory: "selftest" },
   { name: "stress.elf", kind: "pvh", lib: PV, directory: "stress" },
+  { name: "fuzz.elf", kind: "pvh", lib: PV, directory: "fuzz" },
   { name: "endings.elf", kind: "pvh", lib: PV, sources: ["endings/main.c"] },
   { name: "life.elf", kind: "pvh", lib: PV, sources: ["life/main.c"] },
   { name: "cpuid.elf", kind: "pvh", lib: PV, sources: ["cpuid/main.c"] },

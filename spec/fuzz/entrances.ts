@@ -1,4 +1,4 @@
-/** All entrances of the fuzz. */
+/** The entrances of the fuzz that want no KVM; those that do are in guest.ts. */
 import { blkif } from "./blkif.js";
 import { board } from "./board.js";
 import { commandLine } from "./command-line.js";
