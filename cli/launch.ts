@@ -25,7 +25,14 @@ export async function runMachine(plan: LaunchPlan, machine: RunnableMachine, hos
   const quit = () => {
     void machine.stop();
   };
-  const monitor: MonitorHost = { machine: startable(machine, !plan.startPaused), version: host.version, quit };
+  const monitor: MonitorHost = {
+    machine: startable(machine, !plan.startPaused),
+    // Read from a file, for who asks.
+    get version() {
+      return host.version;
+    },
+    quit,
+  };
   const consoles = host.openConsoles(plan, machine, monitor);
   const release = handleSignals({
     terminate(signal) {
