@@ -124,7 +124,10 @@ export class IrqRouter {
         try {
           if (this.#levels[source] === level) return;
           this.#levels[source] = level;
-          this.#update(this.#gsiOf(source));
+          const gsi = this.#gsiOf(source);
+          // One that is up is enough: nobody else need be asked.
+          if (level === 1) this.#drive(gsi, 1);
+          else this.#update(gsi);
         } finally {
           this.#lock.release();
         }
@@ -138,12 +141,15 @@ export class IrqRouter {
   }
 
   #update(gsi: number): void {
-    if (gsi < 0 || gsi >= GSIS) return;
     let level: 0 | 1 = 0;
     for (let source = 0; source < this.#fixedTargets.length && level === 0; source++) {
       if (this.#levels[source] === 1 && this.#gsiOf(source) === gsi) level = 1;
     }
-    if (this.#driven[gsi] === level) return;
+    this.#drive(gsi, level);
+  }
+
+  #drive(gsi: number, level: 0 | 1): void {
+    if (gsi < 0 || gsi >= GSIS || this.#driven[gsi] === level) return;
     this.#driven[gsi] = level;
     this.#host.set(gsi, level);
   }

@@ -19,6 +19,10 @@ export class Iovecs {
   readonly #words: Uint32Array;
   readonly #addressOf: (buffer: SharedArrayBuffer) => number;
   #count = 0;
+  /** The region that {@link addPiece} saw last, where it lies, and where its piece ended. */
+  #placed: MemoryRegion | undefined = undefined;
+  #origin = 0;
+  #end = 0;
 
   constructor(host: IovecHost, capacity: number) {
     const { memory } = host.scratch;
@@ -35,6 +39,7 @@ export class Iovecs {
 
   clear(): void {
     this.#count = 0;
+    this.#end = 0;
   }
 
   /** Adds `length` bytes at host address `base`. What does not fit in the list is left out. */
@@ -47,6 +52,29 @@ export class Iovecs {
     words[at + 1] = base / TWO_32;
     words[at + 2] = length;
     words[at + 3] = 0;
+  }
+
+  /** Adds a piece of guest memory; false when there is no room. What follows on the one before is made one with it. */
+  addPiece(region: MemoryRegion, offset: number, length: number): boolean {
+    if (region !== this.#placed) {
+      this.#origin = this.#addressOf(region.buffer) + region.start;
+      this.#placed = region;
+    }
+    const words = this.#words;
+    const base = this.#origin + offset;
+    const at = this.#count * IOVEC_WORDS;
+    if (base === this.#end && at > 0) {
+      words[at - 2] = (words[at - 2] ?? 0) + length;
+    } else {
+      if (this.#count === this.#capacity) return false;
+      words[at] = base;
+      words[at + 1] = base / TWO_32;
+      words[at + 2] = length;
+      words[at + 3] = 0;
+      this.#count++;
+    }
+    this.#end = base + length;
+    return true;
   }
 
   /** Adds what lies in `[skip, skip + length)` of the segments. */

@@ -12,30 +12,27 @@ type ReadyStorage = ReadyReadsHost["storage"];
 const RWF_NOWAIT = 8;
 
 export class ReadyFile implements ReadyStorage {
+  /** Maybe shared with others of the thread. */
+  readonly pieces: Iovecs;
   readonly #libc: Pick<Libc, "fast">;
-  readonly #iovecs: Iovecs;
   readonly #fd: number;
   readonly #flags: number;
   /** The file's system does not know what it has in memory. */
   #unknown = false;
 
-  /** `iovecs` may be shared with others of the thread. */
-  constructor(libc: Pick<Libc, "fast">, iovecs: Iovecs, { fd, inMemory }: OpenDisk) {
+  constructor(libc: Pick<Libc, "fast">, pieces: Iovecs, { fd, inMemory }: OpenDisk) {
     this.#libc = libc;
-    this.#iovecs = iovecs;
+    this.pieces = pieces;
     this.#fd = fd;
     // tmpfs cannot be asked, and has no device to wait for.
     this.#flags = inMemory ? 0 : RWF_NOWAIT;
   }
 
-  readAtOnce(request: Parameters<ReadyStorage["readAtOnce"]>[0]): boolean {
+  readAtOnce(offset: number, length: number): boolean {
     if (this.#unknown) return false;
-    const { offset, length } = request;
-    const iovecs = this.#iovecs;
-    iovecs.clear();
-    iovecs.gather(request, 0, length);
+    const { hva, count } = this.pieces;
     // The call takes the offset in two halves; on x86-64 the first holds all of it.
-    const result = this.#libc.fast(SYS.preadv2, this.#fd, iovecs.hva, iovecs.count, offset, 0, this.#flags);
+    const result = this.#libc.fast(SYS.preadv2, this.#fd, hva, count, offset, 0, this.#flags);
     if (result === -ERRNO.EOPNOTSUPP || result === -ERRNO.ENOSYS) this.#unknown = true;
     if (result !== length) return false;
     if (trace.disk.hasSubscribers) trace.disk.publish({ operation: "read", offset, length, error: 0 });

@@ -127,12 +127,12 @@ export class IdeExecutor {
   *#buffered(op: BlockOpCode, { offset, length }: Pick<Job, "offset" | "length">): Steps<JobResult> {
     const { buffer } = this.#host.jobs;
     this.#request.start(op, offset);
-    this.#request.add(buffer, 0, length);
+    this.#request.addPiece(buffer, 0, length);
     const error = yield;
     if (error === 0) return ended(length, 0);
     for (let done = 0; done < length; done += SECTOR) {
       this.#request.start(op, offset + done);
-      this.#request.add(buffer, done, SECTOR);
+      this.#request.addPiece(buffer, done, SECTOR);
       const sectorError = yield;
       if (sectorError !== 0) return ended(done, sectorError);
     }
@@ -204,7 +204,7 @@ export class IdeExecutor {
       for (let at = 0; at < length; at += SECTOR, done += SECTOR) {
         if (this.#abandoned()) return ended(done, 0, "stopped");
         this.#request.start(op, offset + done);
-        this.#request.add(region, start + at, SECTOR);
+        this.#request.addPiece(region, start + at, SECTOR);
         const error = yield;
         if (error !== 0) return ended(done, error);
       }

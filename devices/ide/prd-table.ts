@@ -19,7 +19,7 @@ const END_OF_TABLE = 0x8000_0000;
 /** Takes the memory that a table names, piece by piece. */
 export interface PieceSink {
   /** False when there is no room. */
-  add(region: MemoryRegion, offset: number, length: number): boolean;
+  addPiece(region: MemoryRegion, offset: number, length: number): boolean;
 }
 
 /** Where data can go next; good until the table is asked again. */
@@ -94,15 +94,17 @@ export class PrdTable {
 
   /**
    * Gives `sink` what comes next while that is made of whole sectors of `sector` bytes, up to `most` bytes, and uses it.
+   * Returns how many bytes that were.
    *
    * A table may have thousands of entries, for which the guest waits, and most lie in one region: no calls for those but
    * the sink's.
    */
-  gather(sink: PieceSink, most: number, sector: number): void {
+  gather(sink: PieceSink, most: number, sector: number): number {
     const memory = this.#memory;
     let region: MemoryRegion | undefined;
-    for (let room = most; room > 0;) {
-      if (this.#left === 0 && (this.#ended || !this.#fetch())) return;
+    let room = most;
+    while (room > 0) {
+      if (this.#left === 0 && (this.#ended || !this.#fetch())) break;
       const base = this.#base;
       let length = this.#left;
       if (region === undefined || base < region.gpa || base + length > region.gpa + region.size) {
@@ -111,17 +113,18 @@ export class PrdTable {
           // No region holds all that the entry names: as far as its page.
           length = Math.min(length, PAGE_SIZE - (base % PAGE_SIZE));
           region = memory.region(base, length);
-          if (region === undefined) return;
+          if (region === undefined) break;
         }
       }
       const offset = base - region.gpa;
       length -= length % sector;
       if (length > room) length = room;
-      if (length === 0 || offset % sector !== 0 || !sink.add(region, offset, length)) return;
+      if (length === 0 || offset % sector !== 0 || !sink.addPiece(region, offset, length)) break;
       this.#base = base + length;
       this.#left -= length;
       room -= length;
     }
+    return most - room;
   }
 
   /** The first `length` bytes of the piece just peeked at are used. */

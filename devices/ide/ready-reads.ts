@@ -5,19 +5,22 @@
  * On a vCPU's thread, after the access that started the command, without the channel's lock.
  */
 import type { GuestMemory } from "../../shared/memory.js";
-import { BlockOp } from "../block-backend.js";
-import type { BlockRequest } from "../block-backend.js";
 import { SECTOR } from "./ata.js";
 import type { JobSource } from "./ide-channel.js";
 import { ended, JobOp } from "./job.js";
 import type { Job } from "./job.js";
 import { PrdTable } from "./prd-table.js";
-import { StorageRequest } from "./storage-request.js";
+import type { PieceSink } from "./prd-table.js";
 
 /** Storage that can tell what it need not wait for. */
 export interface ReadyStorage {
-  /** Reads all of it at once, without waiting for a device; false, with any part of it read, when that cannot be. */
-  readAtOnce(request: Omit<BlockRequest, "complete">): boolean;
+  /** Where the next read goes. */
+  readonly pieces: PieceSink & { clear(): void };
+  /**
+   * Reads `length` bytes from byte `offset` on into the pieces, which are that long, without waiting for a device; false,
+   * with any part of it read, when that cannot be.
+   */
+  readAtOnce(offset: number, length: number): boolean;
 }
 
 export interface ReadyReadsHost {
@@ -32,7 +35,6 @@ export const MOST_AT_ONCE = 1024 * 1024;
 export class ReadyReads {
   readonly #host: ReadyReadsHost;
   readonly #table: PrdTable;
-  readonly #request = new StorageRequest(() => undefined);
 
   constructor(host: ReadyReadsHost) {
     this.#host = host;
@@ -44,24 +46,21 @@ export class ReadyReads {
     const { jobs, storage } = this.#host;
     const job = jobs.takeRead(MOST_AT_ONCE);
     if (job === undefined) return false;
-    this.#request.start(BlockOp.read, job.offset);
-    const exhausted = this.#gather(job);
-    if (this.#request.length < job.length || !storage.readAtOnce(this.#request)) {
+    if (!this.#gather(job) || !storage.readAtOnce(job.offset, job.length)) {
       jobs.giveBack();
       return false;
     }
-    jobs.finish(ended(job.length, 0, exhausted ? "exact" : "more"));
+    const more = job.op === JobOp.dmaRead && !this.#table.exhausted;
+    jobs.finish(ended(job.length, 0, more ? "more" : "exact"));
     return true;
   }
 
-  /** True when the job's memory has no room left. */
+  /** False when the storage cannot read straight into all that the job names. */
   #gather({ op, length, table }: Job): boolean {
-    if (op === JobOp.read) {
-      this.#request.add(this.#host.jobs.buffer, 0, length);
-      return true;
-    }
+    const { jobs, storage } = this.#host;
+    storage.pieces.clear();
+    if (op === JobOp.read) return storage.pieces.addPiece(jobs.buffer, 0, length);
     this.#table.start(table);
-    this.#table.gather(this.#request, length, SECTOR);
-    return this.#table.exhausted;
+    return this.#table.gather(storage.pieces, length, SECTOR) === length;
   }
 }

@@ -32,7 +32,7 @@ export class StorageRequest implements BlockRequest, PieceSink {
   }
 
   /** False when there is no room. What follows on the piece before is made one with it. */
-  add(region: MemoryRegion, offset: number, length: number): boolean {
+  addPiece(region: MemoryRegion, offset: number, length: number): boolean {
     const at = this.segmentCount;
     if (offset === this.#end && at > 0 && this.regions[at - 1] === region) {
       this.lengths[at - 1] = (this.lengths[at - 1] ?? 0) + length;

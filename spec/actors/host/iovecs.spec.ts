@@ -75,4 +75,26 @@ describe("Iovecs", () => {
     list.gather(segments, 0, Infinity);
     assert.deepEqual(entries(list), [[4096, 100]]);
   });
+
+  it("takes pieces one by one, makes those that touch one, and says when it is full", () => {
+    const other = new MemoryRegion(gpa(0x20_0000), 4096, guest.buffer, 4096 + 32_768);
+    const list = made(2);
+    const took = (
+      [
+        [ram, 0, 512],
+        [ram, 512, 512],
+        [ram, 32_256, 512],
+        [other, 0, 512],
+        [other, 1024, 512],
+      ] as const
+    ).map(([region, offset, length]) => list.addPiece(region, offset, length));
+    assert.deepEqual(took, [true, true, true, true, false]);
+    assert.deepEqual(entries(list), [
+      [4096, 1024],
+      [4096 + 32_256, 1024],
+    ]);
+    list.clear();
+    assert.equal(list.addPiece(other, 512, 100), true);
+    assert.deepEqual(entries(list), [[4096 + 32_768 + 512, 100]]);
+  });
 });

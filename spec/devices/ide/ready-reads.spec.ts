@@ -1,6 +1,7 @@
 /** [BMIDE] Programming Interface for Bus Master IDE Controller, revision 1.0: status bits of 3.1 are 1 active, 2 error, 4 interrupt. */
 import assert from "node:assert/strict";
 import { ReadyReads } from "../../../devices/ide/ready-reads.js";
+import { StorageRequest } from "../../../devices/ide/storage-request.js";
 import { BUS_MASTER, IdeRig, RAM_BYTES, sectors } from "./ide-rig.js";
 
 const END = 0x8000;
@@ -18,13 +19,22 @@ describe("ReadyReads", () => {
     const rig = new IdeRig();
     rig.automatic = false;
     const jobs = rig.ide.channels[0].jobs[0];
+    const request = new StorageRequest(() => undefined);
     const reads = new ReadyReads({
       jobs,
       memory: rig.memory,
       storage: {
-        readAtOnce(request) {
+        pieces: {
+          clear: () => {
+            request.start(0, 0);
+          },
+          addPiece: (region, offset, length) => request.addPiece(region, offset, length),
+        },
+        readAtOnce(offset, length) {
           if (!ready()) return false;
-          rig.storage.submit({ ...request, complete: () => undefined });
+          assert.equal(length, request.length);
+          request.offset = offset;
+          rig.storage.submit(request);
           return true;
         },
       },
