@@ -37,7 +37,7 @@ import { openNet } from "./host/open-net.js";
 import type { OpenNet } from "./host/open-net.js";
 import type { CpuidEntry } from "./host/vcpu.js";
 import { showsHyperv } from "./hyperv-cpuid.js";
-import { hypercallMsr, MSR_EFER } from "./hypercall-msr.js";
+import { hypercallMsr, userspaceMsrs } from "./hypercall-msr.js";
 import { allocateRam, controlLayout, ramHva, scratchOf, ThreadSlot } from "./machine-memory.js";
 import type { MachineMemory, Rom } from "./machine-memory.js";
 import { MemorySlot } from "./memory-slots.js";
@@ -324,7 +324,7 @@ function enableXen(vm: Vm, transport: Transport, config: ResolvedConfig): void {
   if (transport.kind === "none") return;
   // Both transports: the hypercall page is ours to fill, and its writer's mode is the guest's.
   vm.enableCap("X86_USER_SPACE_MSR", MSR_EXIT_FILTER);
-  vm.filterMsrWrites(transport.kind === "kernel" ? [hypercallMsr(config)] : [hypercallMsr(config), MSR_EFER]);
+  vm.filterMsrWrites(transport.kind === "kernel" ? [hypercallMsr(config)] : userspaceMsrs(config, false));
   if (transport.kind === "kernel") {
     if ((transport.flags & KvmXenFlag.EVTCHN_SEND) !== 0) {
       checked(

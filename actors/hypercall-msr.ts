@@ -20,3 +20,13 @@ export function xenCpuidBase(config: Pick<ResolvedConfig, "cpu">): number {
 
 /** A kernel that writes it runs at its own addresses: the moment to look at its hypercall functions. */
 export const MSR_EFER = 0xc000_0080;
+/**
+ * And a kernel that another one has started (kexec), which finds EFER as it wants it and does not write it: Linux sets GS
+ * for its first C code. [SDM] volume 4, 2.1, IA32_GS_BASE
+ */
+export const MSR_GS_BASE = 0xc000_0101;
+
+/** The MSRs of which we see writes on the userspace transport; `another` while the next kernel is waited for. */
+export function userspaceMsrs(config: Pick<ResolvedConfig, "cpu">, another: boolean): readonly number[] {
+  return [hypercallMsr(config), MSR_EFER, ...(another ? [MSR_GS_BASE] : [])];
+}

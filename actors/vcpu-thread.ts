@@ -28,7 +28,7 @@ import type { MsrExit, VmExit } from "./host/exit.js";
 import { kvmSegment, KvmSystemEvent } from "./host/kvm-abi.js";
 import { Vcpu } from "./host/vcpu.js";
 import { checked, SYS } from "./host/libc.js";
-import { hypercallMsr, MSR_EFER } from "./hypercall-msr.js";
+import { hypercallMsr, MSR_EFER, MSR_GS_BASE, userspaceMsrs } from "./hypercall-msr.js";
 import { KernelFrame, RegisterFrame } from "./hypercall-frames.js";
 import { showsHyperv } from "./hyperv-cpuid.js";
 import type { VcpuOutcome, VcpuWorkerInit } from "./protocol.js";
@@ -45,6 +45,8 @@ const RIP = KvmRun.REGS + 16 * 8;
 const PAGE_MASK_LOW = 0xffff_f000;
 /** How soon a closed-interrupt vCPU is looked at again when nothing else would make it exit. */
 const UPCALL_RETRY_NS = 200_000;
+/** Few writes of GS are between a soft reset and the next kernel. */
+const KERNEL_LOOKS = 16;
 /** How long a vCPU that is down sleeps when an interrupt that it does not take keeps KVM from sleeping. */
 const DOWN_LOOK_MS = 10;
 
@@ -60,6 +62,8 @@ export class VcpuThread {
   readonly #power: VcpuPower | undefined;
   readonly #userspaceXen: boolean;
   readonly #hypercallMsr: number;
+  /** Looks that are left at whether another kernel has shown itself since the guest reset itself softly. */
+  #kernelLooks = 0;
   /** How stubs of the hypercall page call. */
   readonly #stubCall: keyof typeof StubCall;
   readonly #coalesced: CoalescedWrites | undefined;
@@ -142,6 +146,7 @@ export class VcpuThread {
     this.#devicesReady = false;
     this.#upcallWaits = false;
     this.#sync?.reset();
+    if (this.#userspaceXen) this.#awaitKernel(KERNEL_LOOKS);
   }
 
   /** The vCPU rests behind a hypercall, whose result is in rax. */
@@ -306,13 +311,14 @@ export class VcpuThread {
     }
   }
 
-  /** The MSRs whose writes we see: EFER on the userspace transport alone. False when the guest is to get a #GP. */
+  /** The MSRs whose writes we see (hypercall-msr.ts). False when the guest is to get a #GP. */
   #filteredMsr(index: number, high: number, low: number): boolean {
     if (index === this.#hypercallMsr) return this.#placeHypercallPage(high, low);
-    if (index !== MSR_EFER || !this.#userspaceXen) return false;
+    if ((index !== MSR_EFER && index !== MSR_GS_BASE) || !this.#userspaceXen) return false;
     this.#rewriteHypercalls();
     // The first that a processor lets us see after INIT and SIPI.
-    this.#sync?.renewClock();
+    if (index === MSR_EFER) this.#sync?.renewClock();
+    else if (this.#kernelLooks > 0 && --this.#kernelLooks === 0) this.#awaitKernel(0);
     return this.#vcpu.setMsr(index, (BigInt(high) << 32n) | BigInt(low));
   }
 
@@ -323,7 +329,15 @@ export class VcpuThread {
     this.#virtual.begin();
     const at = this.#virtual.translate(high, low >>> 0, false);
     const rewritten = at < 0 ? 0 : (this.#xen?.domain.rewrite.rewriteAround(at) ?? 0);
-    if (rewritten > 0) this.#thread.log.info("hypercalls of the guest's kernel rewritten", { rewritten });
+    if (rewritten === 0) return;
+    this.#thread.log.info("hypercalls of the guest's kernel rewritten", { rewritten });
+    if (this.#kernelLooks > 0) this.#awaitKernel(0);
+  }
+
+  /** Looks out for a kernel that another one starts, so many times: each goes through what may be its image. */
+  #awaitKernel(looks: number): void {
+    this.#kernelLooks = looks;
+    this.#thread.vm.filterMsrWrites(userspaceMsrs(this.#thread.config, looks > 0));
   }
 
   /**
