@@ -3,8 +3,9 @@ import type { DiskConnection } from "../devices/xen-disk/disk-plane.js";
 import type { OpenDisk } from "./host/open-file.js";
 import type { IoRequest, Quiesced } from "./io-protocol.js";
 
-export type DiskRequest =
-  | IoRequest
+export type DiskRequest = IoRequest | OwnDiskRequest;
+
+export type OwnDiskRequest =
   /** Of a PV disk's control side only, as the next. */
   | { readonly kind: "connect"; readonly connection: DiskConnection }
   /** Answered by `disconnected`. */

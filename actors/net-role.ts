@@ -1,11 +1,11 @@
 /** A worker as a network card's I/O actor: waits in one blocking call and moves frames between a wire and guest memory. */
-import { receiveMessageOnPort } from "node:worker_threads";
 import { unreachable } from "../shared/errors.js";
 import { LogLimiter } from "../shared/log.js";
 import { NetPlane, Wants } from "../devices/virtio/net/net-plane.js";
-import { BackendOwner, netOwner } from "../xen/host.js";
+import { netOwner } from "../xen/host.js";
 import { ActorLoop } from "./actor-loop.js";
-import type { IoRequest, Quiesced } from "./io-protocol.js";
+import { IoConversation } from "./io-conversation.js";
+import type { IoDuties } from "./io-conversation.js";
 import { hostAddresses, ThreadSlot } from "./machine-memory.js";
 import { LinkWants, NetLink } from "./net-link.js";
 import type { NetWorkerInit } from "./protocol.js";
@@ -25,32 +25,23 @@ function startNet(init: NetWorkerInit): void {
   const loop = new ActorLoop(thread, owner);
   const { link, plane } = makeCard(thread, init, loop);
   let resting = false;
-  const handle = (request: IoRequest): void => {
-    switch (request.kind) {
-      case "quiesce":
-        resting = true;
-        link.rest();
-        plane.quiesce();
-        control.postMessage({ kind: "quiesced" } satisfies Quiesced);
-        thread.doorbells[BackendOwner.device]?.ring();
-        break;
-      case "resume":
-        resting = false;
-        break;
-      case "stop":
-        loop.stop();
-        control.close();
-        break;
-      default:
-        unreachable(request);
-    }
+  const conversation = new IoConversation({ thread, control, loop });
+  const duties: IoDuties<never> = {
+    quiesce: (done) => {
+      resting = true;
+      link.rest();
+      plane.quiesce();
+      done();
+    },
+    resume: () => {
+      resting = false;
+    },
+    other: unreachable,
   };
   // A failure of the loop is an unhandled rejection here: it ends the thread, and the machine hears why.
   void loop.run({
     rung: () => {
-      for (let next = receiveMessageOnPort(control); next !== undefined; next = receiveMessageOnPort(control)) {
-        handle(next.message as IoRequest);
-      }
+      conversation.poll(duties);
     },
     // Frames are moved before each sleep: to be awake is enough.
     guestKicked: () => undefined,
