@@ -42,29 +42,33 @@ describe("A Linux guest that starts another kernel by kexec", function () {
     await (testbed as Testbed | undefined)?.[Symbol.asyncDispose]();
   });
 
-  it("goes on with the next one under Xen, with the same disk", async function () {
-    this.timeout(WHOLE_MS);
-    const kernel = await guestKernel("trixie", console.log);
-    const run = await runLinux(testbed, {
-      kernel,
-      smp: 2,
-      script: FIRST,
-      files: {
-        "/kexec": await guestProgram("kexec"),
-        "/vmlinuz": await readFile(kernel.vmlinuz),
-        "/initrd2": await guestInitrd({ kernel, script: SECOND }),
-      },
-      append: "loglevel=4",
-      scratchDiskMiB: 16,
+  for (const transport of ["kernel", "userspace"]) {
+    it(`goes on with the next one under Xen, with the same disk, ${transport} transport`, async function () {
+      this.timeout(WHOLE_MS);
+      const kernel = await guestKernel("trixie", console.log);
+      const run = await runLinux(testbed, {
+        kernel,
+        smp: 2,
+        script: FIRST,
+        files: {
+          "/kexec": await guestProgram("kexec"),
+          "/vmlinuz": await readFile(kernel.vmlinuz),
+          "/initrd2": await guestInitrd({ kernel, script: SECOND }),
+        },
+        append: "loglevel=4",
+        scratchDiskMiB: 16,
+        vmmOptions: ["--accel", `kvm,xen-transport=${transport}`],
+        timeoutMs: WHOLE_MS,
+      });
+      const said = run.console;
+      for (const line of [`== first ${kernel.version}`, `== second ${kernel.version}`]) {
+        assert.ok(said.includes(`\n${line}\n`), said);
+      }
+      // 65536 bytes of "first\n" are 10922 lines and a piece of one.
+      assert.match(said, /^== read {2}10922 first/m);
+      assert.match(said, /^== written$/m);
+      assert.deepEqual(troubleIn(said), []);
+      assert.deepEqual([run.code, run.stderr], [0, ""]);
     });
-    const said = run.console;
-    for (const line of [`== first ${kernel.version}`, `== second ${kernel.version}`]) {
-      assert.ok(said.includes(`\n${line}\n`), said);
-    }
-    // 65536 bytes of "first\n" are 10922 lines and a piece of one.
-    assert.match(said, /^== read {2}10922 first/m);
-    assert.match(said, /^== written$/m);
-    assert.deepEqual(troubleIn(said), []);
-    assert.deepEqual([run.code, run.stderr], [0, ""]);
-  });
+  }
 });
