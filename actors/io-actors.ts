@@ -10,7 +10,7 @@ import type { Doorbell } from "./host/eventfd.js";
 import type { HostResources } from "./host-resources.js";
 import type { ActorStart, DeviceApi } from "./protocol.js";
 import { ringingEndpoint } from "./ringing-endpoint.js";
-import { within } from "./waiting.js";
+import { unlessDead, within } from "./waiting.js";
 import { startWorker } from "./workers.js";
 import type { ActorHandle } from "./workers.js";
 
@@ -35,6 +35,7 @@ export class IoActors {
   readonly #netChannels: readonly MessageChannel[];
   #device: DeviceHandle | undefined;
   readonly #others: ActorHandle[] = [];
+  #ending = false;
 
   constructor(host: IoActorsHost) {
     this.#host = host;
@@ -53,8 +54,17 @@ export class IoActors {
     return [...(this.#device === undefined ? [] : [this.#device]), ...this.#others];
   }
 
-  /** Starts the actors of disks and network cards, which are wanted once the guest's drivers are up. */
-  startOthers(): void {
+  /**
+   * Has the device actor switch its devices on, and starts the others, if they have not been: they are wanted once the guest's
+   * drivers are up, and the device actor long before. So it has a host of few processors to itself while it comes up.
+   */
+  async powerOn(): Promise<void> {
+    const { devices } = this;
+    await unlessDead(devices, devices.api.powerOn());
+    if (!this.#ending && this.#others.length === 0) this.#startOthers();
+  }
+
+  #startOthers(): void {
     const { parts, disks, nets } = this.#host.resources;
     for (const [index, { port2: control }] of this.#diskChannels.entries()) {
       const events = this.#host.openEvents();
@@ -73,12 +83,14 @@ export class IoActors {
    * stays while one of them does.
    */
   callOff(): void {
+    this.#ending = true;
     const staying = this.#others.filter((actor) => !actor.callOff());
     if (staying.length === 0) this.#device?.callOff();
   }
 
   /** Tells all to end, and waits for the device actor's word for at most `graceMs`. */
   async stop(graceMs: number): Promise<void> {
+    this.#ending = true;
     const device = this.#device;
     if (device !== undefined) await within(graceMs, Promise.race([device.api.stop(), device.gone]));
   }

@@ -165,7 +165,6 @@ export class Machine implements AsyncDisposable {
     this.#expect("stopped", "start");
     this.#go();
     this.#powerOnDevices();
-    this.#io.startOthers();
   }
 
   /** Stops the vCPUs and the guest's clock; resolves when all is at rest. */
@@ -355,7 +354,7 @@ export class Machine implements AsyncDisposable {
 
   /** After the platform's. vCPUs may run meanwhile: their first hypercall that may need them waits. */
   #powerOnDevices(): void {
-    this.#orFail(unlessDead(this.#devices, this.#devices.api.powerOn()));
+    this.#orFail(this.#io.powerOn());
   }
 
   /** Back to power-on state, with the guest's kernel in memory anew. vCPUs are at rest. */
