@@ -35,6 +35,7 @@ import type { VcpuOutcome, VcpuWorkerInit } from "./protocol.js";
 import { ReadyDisks } from "./ready-disks.js";
 import type { MachineThread, XenParts } from "./thread.js";
 import { trace } from "./trace.js";
+import { UpcallRetry } from "./upcall-retry.js";
 import { VcpuPower } from "./vcpu-power.js";
 import { XenVcpuSync } from "./xen-vcpu-sync.js";
 
@@ -43,8 +44,6 @@ const TRIPLE_FAULT = "triple fault: the guest could not handle an exception whil
 /** In the registers that KVM leaves in the run area. */
 const RIP = KvmRun.REGS + 16 * 8;
 const PAGE_MASK_LOW = 0xffff_f000;
-/** How soon a closed-interrupt vCPU is looked at again when nothing else would make it exit. */
-const UPCALL_RETRY_NS = 200_000;
 /** Few writes of GS are between a soft reset and the next kernel. */
 const KERNEL_LOOKS = 16;
 /** How long a vCPU that is down sleeps when an interrupt that it does not take keeps KVM from sleeping. */
@@ -73,6 +72,8 @@ export class VcpuThread {
   /** The 8259 pair or an upcall waits until the guest opens its interrupts. */
   #extIntWaits = false;
   #upcallWaits = false;
+  /** A vCPU with interrupts off is looked at again when nothing else makes it exit. */
+  readonly #upcallRetry = new UpcallRetry();
   /** CPUID leaf 1's eax. */
   readonly #signature: number;
   /** Not its first power-on. */
@@ -357,8 +358,7 @@ export class VcpuThread {
   #serve(requests: number): string | undefined {
     if ((requests & VcpuRequest.syncXen) !== 0) this.#sync?.push();
     if ((requests & VcpuRequest.extInt) !== 0) this.#extIntWaits = true;
-    // KVM sees evtchn_upcall_pending by itself as it enters the guest: leaving it was all there was to do.
-    if ((requests & VcpuRequest.upcall) !== 0) this.#upcallWaits = this.#userspaceXen;
+    if ((requests & VcpuRequest.upcall) !== 0) this.#awaitUpcall();
     if ((requests & VcpuRequest.callback) !== 0) this.#thread.callback.drive();
     return (requests & VcpuRequest.power) === 0 ? undefined : this.#settle();
   }
@@ -401,6 +401,13 @@ export class VcpuThread {
     run.requestInterruptWindow = this.#extIntWaits;
   }
 
+  #awaitUpcall(): void {
+    if (this.#upcallWaits) this.#upcallRetry.failed();
+    else this.#upcallRetry.over();
+    // KVM sees evtchn_upcall_pending by itself as it enters the guest: leaving it was all there was to do.
+    this.#upcallWaits = this.#userspaceXen;
+  }
+
   /** The global vector goes past the LAPIC, without EOI, so it can only go in while interrupts are open. */
   #injectUpcall(): void {
     const vector = this.#xen?.domain.delivery.upcallVector(this.#index) ?? 0;
@@ -410,7 +417,7 @@ export class VcpuThread {
       this.#traceInterrupt(vector, "upcall");
     } else {
       const { clock, config, deadlines } = this.#thread;
-      deadlines.arm(upcallDeadline(this.#index, config.vcpus.count), clock.nowNs() + UPCALL_RETRY_NS);
+      deadlines.arm(upcallDeadline(this.#index, config.vcpus.count), clock.nowNs() + this.#upcallRetry.gapNs);
     }
   }
 
