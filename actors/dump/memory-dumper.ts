@@ -105,6 +105,8 @@ export class MemoryDumper {
     const threads = Math.max(1, Math.min(MOST_THREADS, availableParallelism(), chunks.length));
     const options = { filename: TASK, name: "writeChunk", minThreads: threads, maxThreads: threads };
     const pool: Piscina<DumpChunk, DumpResult> = new Piscina({ ...options, env: SHARE_ENV, execArgv: [] });
+    // What a thread still answers while the pool goes is an error to the pool; a chunk's fate comes by its promise.
+    pool.on("error", () => undefined);
     // A pool that is told twice to go makes new threads in place of the old.
     let closed: Promise<void> | undefined;
     this.#closePool = () => (closed ??= pool.destroy());
