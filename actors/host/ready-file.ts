@@ -1,12 +1,10 @@
 /** A file's data, as far as the host has it in memory: preadv2 reads it there, and says so where it would have to wait. */
-import type { ReadyReadsHost } from "../../devices/ide/ready-reads.js";
+import type { ReadyStorage } from "../../devices/ide/ready-reads.js";
 import { trace } from "../trace.js";
 import type { Iovecs } from "./iovecs.js";
 import { ERRNO, SYS } from "./libc.js";
 import type { Libc } from "./libc.js";
 import type { OpenDisk } from "./open-file.js";
-
-type ReadyStorage = ReadyReadsHost["storage"];
 
 /** <linux/fs.h>: fails with EAGAIN, or stops, where data is not in the page cache. */
 const RWF_NOWAIT = 8;
