@@ -41,7 +41,14 @@ export class DeviceThread implements ActorWork {
     this.#thread = thread;
     this.#loop = new ActorLoop(thread, BackendOwner.device);
     this.#texts = this.#addStreams();
-    this.#disks = init.disks.map(({ control }, index) => new DiskLink(index, control, thread.doorbells));
+    this.#disks = init.disks.map(({ control }, index) => {
+      const call = (): void => {
+        thread.post({ kind: "disk-wanted", disk: index });
+      };
+      const bell = thread.doorbells[BackendOwner.disk0 + index];
+      const onDemand = thread.config.disks[index]?.attach.kind === "xen";
+      return new DiskLink(index, { control, bell, call: onDemand ? call : undefined });
+    });
     this.trays = new TrayReports({
       drives: thread.board.ide.drives.flatMap(({ cdrom, index }) => (cdrom === undefined ? [] : [index])),
       takeMove: (index) => thread.board.ide.takeTrayMove(index),

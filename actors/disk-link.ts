@@ -1,34 +1,47 @@
 /** The device actor's end of its conversation with a disk actor, whatever the disk is attached by. */
 import type { MessagePort } from "node:worker_threads";
-import { BackendOwner } from "../xen/host.js";
-import type { DiskEvent, DiskRequest, XenDiskEvent } from "./disk-protocol.js";
+import type { DiskEvent, OwnDiskRequest, XenDiskEvent } from "./disk-protocol.js";
 import type { Doorbell } from "./host/eventfd.js";
 import type { OpenDisk } from "./host/open-file.js";
 import { IoLink } from "./io-link.js";
 import type { Quiesced } from "./io-protocol.js";
 
+export interface DiskLinkParts {
+  readonly control: MessagePort;
+  /** The actor's. */
+  readonly bell: Doorbell | undefined;
+  readonly call: (() => void) | undefined;
+}
+
 export class DiskLink {
   readonly index: number;
-  readonly #link: IoLink<DiskRequest, Exclude<DiskEvent, Quiesced>>;
+  /** Has the actor started; undefined once it has been called, and where the actor starts by itself. */
+  #call: (() => void) | undefined;
+  readonly #link: IoLink<OwnDiskRequest, Exclude<DiskEvent, Quiesced>>;
   /** Who waits for a change of the medium, in the order of asking. */
   readonly #changes: ((changed: boolean) => void)[] = [];
 
-  constructor(index: number, control: MessagePort, doorbells: readonly Doorbell[]) {
+  /** `call` is for an actor that starts when it is first wanted; what it is told meanwhile waits for it. */
+  constructor(index: number, parts: DiskLinkParts) {
     this.index = index;
-    this.#link = new IoLink(control, doorbells[BackendOwner.disk0 + index]);
+    this.#link = new IoLink(parts.control, parts.bell);
+    this.#call = parts.call;
   }
 
-  tell(request: DiskRequest): void {
+  tell(request: OwnDiskRequest): void {
+    const call = this.#call;
+    this.#call = undefined;
+    call?.();
     this.#link.tell(request);
   }
 
   /** Finishes what is under way and takes nothing new. */
   async quiesce(): Promise<void> {
-    await this.#link.quiesce();
+    if (this.#call === undefined) await this.#link.quiesce();
   }
 
   resume(): void {
-    this.#link.resume();
+    if (this.#call === undefined) this.#link.resume();
   }
 
   /** Changes the medium of a CD drive; false when the guest has locked it in. */

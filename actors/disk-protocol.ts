@@ -1,10 +1,9 @@
 /** The conversation between the device actor and a disk actor, over their own message channel and each other's doorbell. */
 import type { DiskConnection } from "../devices/xen-disk/disk-plane.js";
 import type { OpenDisk } from "./host/open-file.js";
-import type { IoRequest, Quiesced } from "./io-protocol.js";
+import type { Quiesced } from "./io-protocol.js";
 
-export type DiskRequest = IoRequest | OwnDiskRequest;
-
+/** Beyond what every I/O actor is asked. */
 export type OwnDiskRequest =
   /** Of a PV disk's control side only, as the next. */
   | { readonly kind: "connect"; readonly connection: DiskConnection }

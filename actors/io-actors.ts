@@ -1,6 +1,7 @@
 /**
  * The threads that do a machine's I/O: the device actor, and one for each disk and network card. They start when they are wanted, as the
- * guest's first instructions want none of them.
+ * guest's first instructions want none of them: those behind a PC's own devices once the device actor is up, those of PV
+ * disks when the guest connects to them.
  */
 import { MessageChannel } from "node:worker_threads";
 import type { MessagePort } from "node:worker_threads";
@@ -35,6 +36,7 @@ export class IoActors {
   readonly #netChannels: readonly MessageChannel[];
   #device: DeviceHandle | undefined;
   readonly #others: ActorHandle[] = [];
+  #othersStarted = false;
   #ending = false;
 
   constructor(host: IoActorsHost) {
@@ -55,22 +57,31 @@ export class IoActors {
   }
 
   /**
-   * Has the device actor switch its devices on, and starts the others, if they have not been: they are wanted once the guest's
-   * drivers are up, and the device actor long before. So it has a host of few processors to itself while it comes up.
+   * Has the device actor switch its devices on, and starts those of emulated disks and of network cards, if they have not been:
+   * they are wanted once the guest's drivers are up, and the device actor long before. So it has a host of few processors to
+   * itself while it comes up.
    */
   async powerOn(): Promise<void> {
     const { devices } = this;
     await unlessDead(devices, devices.api.powerOn());
-    if (!this.#ending && this.#others.length === 0) this.#startOthers();
+    if (!this.#ending && !this.#othersStarted) this.#startOthers();
+  }
+
+  /** The actor of a PV disk, which a guest has connected to for the first time. */
+  startDisk(index: number): void {
+    // Nobody would tell it to end.
+    if (this.#ending) return;
+    const { parts, disks } = this.#host.resources;
+    const { port2: control } = at(this.#diskChannels, index);
+    const events = this.#host.openEvents();
+    const init = { parts, index, events, control, disk: at(disks, index) };
+    this.#others.push(this.#start(`disk${index}`, { kind: "disk", init }, [events, control]));
   }
 
   #startOthers(): void {
-    const { parts, disks, nets } = this.#host.resources;
-    for (const [index, { port2: control }] of this.#diskChannels.entries()) {
-      const events = this.#host.openEvents();
-      const init = { parts, index, events, control, disk: at(disks, index) };
-      this.#others.push(this.#start(`disk${index}`, { kind: "disk", init }, [events, control]));
-    }
+    this.#othersStarted = true;
+    const { parts, nets } = this.#host.resources;
+    for (const [index, { attach }] of parts.config.disks.entries()) if (attach.kind !== "xen") this.startDisk(index);
     for (const [index, { port2: control }] of this.#netChannels.entries()) {
       const events = this.#host.openEvents();
       const init = { parts, index, events, control, net: at(nets, index) };

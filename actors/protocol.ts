@@ -86,6 +86,8 @@ export type ActorStart =
 /** Posted by any worker, at any time, without an answer. */
 export type ActorEvent =
   | { readonly kind: "log"; readonly record: LogRecord }
+  /** Device actor: the guest connects to the PV disk that is disk `disk`, whose actor has not been started. */
+  | { readonly kind: "disk-wanted"; readonly disk: number }
   /** Device actor: bytes of an output stream; answered by `acknowledge`. */
   | { readonly kind: "output"; readonly stream: StreamName; readonly bytes: Uint8Array }
   /** Device actor: the guest has opened or closed the tray of the CD drive that is disk `disk`; answered by `trayHeard`. */

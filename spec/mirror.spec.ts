@@ -19,7 +19,6 @@ const ELSEWHERE: readonly (readonly [path: string, spec: string, reason: string]
     "spec/actors/selftest.kvm.spec.ts",
     "ties xen-disk to its thread: the guest's disk checks",
   ],
-  ["actors/disk-link.ts", "spec/actors/selftest.kvm.spec.ts", "messages between two actors"],
   ["actors/io-link.ts", "spec/actors/selftest.kvm.spec.ts", "messages between two actors"],
   ["actors/net-role.ts", "spec/actors/nets.kvm.spec.ts", "an entry point"],
   ["actors/user-networks.ts", "spec/actors/nets.kvm.spec.ts", "starts passt, which has a spec, and ends it"],
