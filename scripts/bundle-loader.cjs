@@ -3,7 +3,7 @@
  * compile what a machine's start runs. Copied to dist/bundle/NAME.js.
  */
 "use strict";
-const { readFileSync, writeFileSync } = require("node:fs");
+const { existsSync, readFileSync, writeFileSync } = require("node:fs");
 const { isMainThread } = require("node:worker_threads");
 const { Script } = require("node:vm");
 
@@ -23,7 +23,7 @@ const source = `(function (exports, require, module, __filename, __dirname) {${r
 const script = new Script(source, { filename: code, cachedData: cachedData() });
 script.runInThisContext()(exports, require, module, __filename, __dirname);
 
-// The build runs a small machine with this set, and keeps what each thread has compiled by its end.
-if (process.env.XENOLITH_CODE_CACHE === "write") {
+// The build runs small machines with this set, and keeps what each thread has compiled by the end of the first one.
+if (process.env.XENOLITH_CODE_CACHE === "write" && !existsSync(cache)) {
   process.once("exit", () => writeFileSync(cache, script.createCachedData()));
 }
