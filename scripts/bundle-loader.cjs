@@ -3,11 +3,12 @@
  * compile what a machine's start runs. Copied to dist/bundle/NAME.js.
  */
 "use strict";
-const { existsSync, readFileSync, writeFileSync } = require("node:fs");
 const { isMainThread } = require("node:worker_threads");
-const { Script } = require("node:vm");
 
+// Before anything else: a machine waits for that thread longest.
 if (isMainThread) require("./first-thread.js");
+const { existsSync, readFileSync, writeFileSync } = require("node:fs");
+const { Script } = require("node:vm");
 const code = __filename.replace(/\.js$/, ".code.js");
 const cache = code.replace(/\.js$/, ".cache");
 
