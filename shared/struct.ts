@@ -1,8 +1,9 @@
 /**
  * C structs over shared memory: declared once as `field: type`, read and written through generated accessors.
  *
- * `sizeof` from the C header is a required argument; a layout that disagrees throws at import. Fields follow C's rules
- * of alignment, so padding need not be named. A view is made once per consumer and re-aimed with `at()`: no allocation.
+ * `sizeof` from the C header is a required argument; a layout that disagrees throws when it is first used (spec/abi uses all).
+ * Until then nothing of it is made: each thread loads every layout, needs a few, and a guest waits for its first thread.
+ * Fields follow C's rules of alignment, so padding need not be named. A view is made once per consumer and re-aimed with `at()`: no allocation.
  * DataView has no atomics: words that both sides race on are reached through Int32Arrays and Atomics instead.
  */
 
@@ -114,21 +115,43 @@ export interface Struct<F> {
   view(buffer: ArrayBufferLike): StructView<F>;
 }
 
-/**
- * Declares a C struct.
- *
- * @throws Error when the fields do not add up to `size`
- */
+/** Declares a C struct. Using it throws an Error when the fields do not add up to `size`. */
 export function struct<
   F extends {
     readonly [K in keyof F]: FieldType<never> | FieldType<number> | FieldType<bigint> | FieldType<Uint8Array>;
   },
->(name: string, size: number, fields: F): Struct<F> {
+>(name: string, size: number, fields: () => F): Struct<F> {
+  let layout: Layout | undefined;
+  let View: ViewClass | undefined;
+  const laidOut = (): Layout => (layout ??= layOut(name, size, fields() as Fields));
+  return {
+    name,
+    size,
+    get offsets() {
+      return laidOut().offsets as Record<keyof F, number>;
+    },
+    get sizes() {
+      return laidOut().sizes as Record<keyof F, number>;
+    },
+    view: (buffer) => {
+      View ??= viewClass(laidOut());
+      return new View(buffer) as StructView<F>;
+    },
+  };
+}
+
+interface Layout {
+  readonly fields: Fields;
+  readonly offsets: Readonly<Record<string, number>>;
+  readonly sizes: Readonly<Record<string, number>>;
+}
+
+function layOut(name: string, size: number, fields: Fields): Layout {
   const offsets: Record<string, number> = {};
   const sizes: Record<string, number> = {};
   let end = 0;
   let alignment = 1;
-  for (const [field, type] of Object.entries(fields as Fields)) {
+  for (const [field, type] of Object.entries(fields)) {
     end = Math.ceil(end / type.align) * type.align;
     offsets[field] = end;
     sizes[field] = type.size;
@@ -138,23 +161,12 @@ export function struct<
   const total = Math.ceil(end / alignment) * alignment;
   if (total !== size)
     throw new Error(`Cannot lay out struct ${name}: its fields take ${total} bytes, sizeof is ${size}`);
-  // Made when first used: most threads never look at most structs.
-  let View: ViewClass | undefined;
-  return {
-    name,
-    size,
-    offsets: offsets as Record<keyof F, number>,
-    sizes: sizes as Record<keyof F, number>,
-    view: (buffer) => {
-      View ??= viewClass(fields as Fields, offsets);
-      return new View(buffer) as StructView<F>;
-    },
-  };
+  return { fields, offsets, sizes };
 }
 
 type ViewClass = new (buffer: ArrayBufferLike) => unknown;
 
-function viewClass(fields: Fields, offsets: Readonly<Record<string, number>>): ViewClass {
+function viewClass({ fields, offsets }: Layout): ViewClass {
   class View {
     #view: DataView;
     #base = 0;

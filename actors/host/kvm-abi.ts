@@ -76,7 +76,7 @@ export const KvmSystemEvent = { reset: 2, crash: 3 } as const;
 /** KVM_EXIT_HYPERV_HCALL: a hypercall of Hyper-V's; other types say that a register of its changed. */
 export const KVM_EXIT_HYPERV_HCALL = 2;
 
-export const kvmSegment = struct("kvm_segment", 24, {
+export const kvmSegment = struct("kvm_segment", 24, () => ({
   base: u64n,
   limit: u32,
   selector: u16,
@@ -90,9 +90,9 @@ export const kvmSegment = struct("kvm_segment", 24, {
   avl: u8,
   unusable: u8,
   padding: u8,
-});
+}));
 
-export const kvmRegs = struct("kvm_regs", 144, {
+export const kvmRegs = struct("kvm_regs", 144, () => ({
   rax: u64,
   rbx: u64,
   rcx: u64,
@@ -111,9 +111,9 @@ export const kvmRegs = struct("kvm_regs", 144, {
   r15: u64,
   rip: u64,
   rflags: u64,
-});
+}));
 
-export const kvmSregs = struct("kvm_sregs", 312, {
+export const kvmSregs = struct("kvm_sregs", 312, () => ({
   cs: bytes(24, 8),
   ds: bytes(24, 8),
   es: bytes(24, 8),
@@ -136,9 +136,9 @@ export const kvmSregs = struct("kvm_sregs", 312, {
   efer: u64n,
   apicBase: u64n,
   interruptBitmap: bytes(32, 8),
-});
+}));
 
-export const kvmVcpuEvents = struct("kvm_vcpu_events", 64, {
+export const kvmVcpuEvents = struct("kvm_vcpu_events", 64, () => ({
   exceptionInjected: u8,
   exceptionNr: u8,
   exceptionHasErrorCode: u8,
@@ -159,84 +159,84 @@ export const kvmVcpuEvents = struct("kvm_vcpu_events", 64, {
   reserved: bytes(26),
   exceptionHasPayload: u8,
   exceptionPayload: u64,
-});
+}));
 
 /** Flags of kvm_vcpu_events: which fields SET_VCPU_EVENTS takes. */
 export const KvmVcpuEvent = { nmiPending: 1, shadow: 4 } as const;
 
 /** Only what differs from zero at reset has a name. */
-export const kvmFpu = struct("kvm_fpu", 416, {
+export const kvmFpu = struct("kvm_fpu", 416, () => ({
   registers: bytes(128),
   fcw: u16,
   rest: bytes(278),
   mxcsr: u32,
   padding: u32,
-});
-export const kvmDebugregs = struct("kvm_debugregs", 128, {
+}));
+export const kvmDebugregs = struct("kvm_debugregs", 128, () => ({
   db: bytes(32, 8),
   dr6: u64,
   dr7: u64,
   reserved: bytes(80, 8),
-});
+}));
 /** With the first of sixteen registers. */
-export const kvmXcrs = struct("kvm_xcrs", 392, {
+export const kvmXcrs = struct("kvm_xcrs", 392, () => ({
   nrXcrs: u32,
   flags: u32,
   xcr: u32,
   reserved: u32,
   value: u64,
   others: bytes(368, 8),
-});
+}));
 
 /** A flag of kvm_userspace_memory_region. */
 export const KVM_MEM_READONLY = 2;
-export const kvmUserspaceMemoryRegion = struct("kvm_userspace_memory_region", 32, {
+export const kvmUserspaceMemoryRegion = struct("kvm_userspace_memory_region", 32, () => ({
   slot: u32,
   flags: u32,
   guestPhysAddr: u64n,
   memorySize: u64n,
   userspaceAddr: u64n,
-});
+}));
 
 /** `addr` is guest-physical, unless a flag says that it is a port. */
-export const kvmIoeventfd = struct("kvm_ioeventfd", 64, {
+export const kvmIoeventfd = struct("kvm_ioeventfd", 64, () => ({
   datamatch: u64n,
   addr: u64n,
   len: u32,
   fd: i32,
   flags: u32,
   pad: bytes(36),
-});
+}));
 export const KVM_IOEVENTFD_FLAG_DEASSIGN = 1 << 2;
 
-export const kvmCoalescedMmioZone = struct("kvm_coalesced_mmio_zone", 16, {
+export const kvmCoalescedMmioZone = struct("kvm_coalesced_mmio_zone", 16, () => ({
   addr: u64n,
   size: u32,
   pio: u32,
-});
+}));
 /** The ring's head; entries follow to the end of the page. */
-export const kvmCoalescedMmioRing = struct("kvm_coalesced_mmio_ring", 8, {
+export const kvmCoalescedMmioRing = struct("kvm_coalesced_mmio_ring", 8, () => ({
   first: u32,
   last: u32,
-});
-export const kvmCoalescedMmio = struct("kvm_coalesced_mmio", 24, {
+}));
+export const kvmCoalescedMmio = struct("kvm_coalesced_mmio", 24, () => ({
   physAddr: u64n,
   len: u32,
   pio: u32,
   data: u64n,
-});
+}));
 export const KVM_COALESCED_MMIO_MAX = Math.floor((4096 - kvmCoalescedMmioRing.size) / kvmCoalescedMmio.size);
 
-export const kvmMsi = struct("kvm_msi", 32, {
+export const kvmMsi = struct("kvm_msi", 32, () => ({
   addressLo: u32,
   addressHi: u32,
   data: u32,
   flags: u32,
   devid: u32,
   pad: bytes(12),
-});
+}));
 
-export const kvmEnableCap = struct("kvm_enable_cap", 104, {
+export const kvmEnableCap = struct("kvm_enable_cap", 104, () => ({
   cap: u32,
   flags: u32,
   arg0: u64n,
@@ -244,9 +244,9 @@ export const kvmEnableCap = struct("kvm_enable_cap", 104, {
   arg2: u64n,
   arg3: u64n,
   pad: bytes(64),
-});
+}));
 
-export const kvmCpuidEntry = struct("kvm_cpuid_entry2", 40, {
+export const kvmCpuidEntry = struct("kvm_cpuid_entry2", 40, () => ({
   function: u32,
   index: u32,
   flags: u32,
@@ -255,25 +255,25 @@ export const kvmCpuidEntry = struct("kvm_cpuid_entry2", 40, {
   ecx: u32,
   edx: u32,
   padding: bytes(12, 4),
-});
+}));
 /** struct kvm_cpuid2: a count and a pad, then the entries. */
 export const KVM_CPUID2_HEADER = 8;
 export const KVM_CPUID_FLAG_SIGNIFCANT_INDEX = 1;
 
-export const kvmMsrEntry = struct("kvm_msr_entry", 16, { index: u32, reserved: u32, data: u64 });
+export const kvmMsrEntry = struct("kvm_msr_entry", 16, () => ({ index: u32, reserved: u32, data: u64 }));
 /** struct kvm_msrs: a count and a pad, then the entries. */
 export const KVM_MSRS_HEADER = 8;
 
-export const kvmMsrFilterRange = struct("kvm_msr_filter_range", 24, {
+export const kvmMsrFilterRange = struct("kvm_msr_filter_range", 24, () => ({
   flags: u32,
   nmsrs: u32,
   base: u32,
   bitmap: u64n,
-});
+}));
 /** struct kvm_msr_filter: flags and a pad, then 16 ranges. */
 export const KVM_MSR_FILTER = { size: 392, ranges: 8, read: 1, write: 2 } as const;
 
-export const kvmIrqRoutingMsi = struct("kvm_irq_routing_entry (msi)", 48, {
+export const kvmIrqRoutingMsi = struct("kvm_irq_routing_entry (msi)", 48, () => ({
   gsi: u32,
   type: u32,
   flags: u32,
@@ -283,21 +283,21 @@ export const kvmIrqRoutingMsi = struct("kvm_irq_routing_entry (msi)", 48, {
   data: u32,
   devid: u32,
   rest: bytes(16),
-});
+}));
 /** struct kvm_irq_routing: nr and flags, then the entries. */
 export const KVM_IRQ_ROUTING_HEADER = 8;
 export const KVM_IRQ_ROUTING_MSI = 2;
 
-export const kvmClockData = struct("kvm_clock_data", 48, {
+export const kvmClockData = struct("kvm_clock_data", 48, () => ({
   clock: u64n,
   flags: u32,
   pad0: u32,
   realtime: u64n,
   hostTsc: u64,
   pad: bytes(16),
-});
+}));
 
-export const kvmXenHvmConfig = struct("kvm_xen_hvm_config", 56, {
+export const kvmXenHvmConfig = struct("kvm_xen_hvm_config", 56, () => ({
   flags: u32,
   msr: u32,
   blobAddr32: u64n,
@@ -305,7 +305,7 @@ export const kvmXenHvmConfig = struct("kvm_xen_hvm_config", 56, {
   blobSize32: u8,
   blobSize64: u8,
   pad: bytes(30),
-});
+}));
 /** KVM_XEN_HVM_CONFIG_*: bits of KVM_CAP_XEN_HVM and of the config's flags. */
 export const KvmXenFlag = {
   HYPERCALL_MSR: 1 << 0,
@@ -320,8 +320,13 @@ export const KvmXenFlag = {
 } as const;
 
 /** struct kvm_xen_hvm_attr, with the union's members one after the other by type. */
-export const kvmXenHvmAttr = struct("kvm_xen_hvm_attr", 72, { type: u16, pad: bytes(6), value: u64n, rest: bytes(56) });
-export const kvmXenHvmAttrEvtchn = struct("kvm_xen_hvm_attr (evtchn)", 72, {
+export const kvmXenHvmAttr = struct("kvm_xen_hvm_attr", 72, () => ({
+  type: u16,
+  pad: bytes(6),
+  value: u64n,
+  rest: bytes(56),
+}));
+export const kvmXenHvmAttrEvtchn = struct("kvm_xen_hvm_attr (evtchn)", 72, () => ({
   type: u16,
   pad: bytes(6),
   sendPort: u32,
@@ -333,7 +338,7 @@ export const kvmXenHvmAttrEvtchn = struct("kvm_xen_hvm_attr (evtchn)", 72, {
   vcpuOrFd: i32,
   priority: u32,
   rest: bytes(40),
-});
+}));
 export const KvmXenAttr = { LONG_MODE: 0, SHARED_INFO: 1, UPCALL_VECTOR: 2, EVTCHN: 3, XEN_VERSION: 4 } as const;
 /** Of headers since Linux 6.3 and 6.9. */
 export const KVM_XEN_ATTR_TYPE_RUNSTATE_UPDATE_FLAG = 5;
@@ -342,20 +347,20 @@ export const KVM_XEN_EVTCHN_DEASSIGN = 1;
 /** Priority of a 2-level event channel route. */
 export const KVM_IRQ_ROUTING_XEN_EVTCHN_PRIO_2LEVEL = 0xffff_ffff;
 
-export const kvmXenVcpuAttr = struct("kvm_xen_vcpu_attr", 72, {
+export const kvmXenVcpuAttr = struct("kvm_xen_vcpu_attr", 72, () => ({
   type: u16,
   pad: bytes(6),
   value: u64n,
   rest: bytes(56),
-});
-export const kvmXenVcpuAttrTimer = struct("kvm_xen_vcpu_attr (timer)", 72, {
+}));
+export const kvmXenVcpuAttrTimer = struct("kvm_xen_vcpu_attr (timer)", 72, () => ({
   type: u16,
   pad: bytes(6),
   port: u32,
   priority: u32,
   expiresNs: u64n,
   rest: bytes(48),
-});
+}));
 export const KvmXenVcpuAttr = {
   VCPU_INFO: 0,
   VCPU_TIME_INFO: 1,
@@ -369,7 +374,7 @@ export const KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO_HVA = 9;
 /** What an address attribute is set to for "nowhere": all 64 bits set. */
 export const KVM_XEN_INVALID_GPA = -1;
 
-export const kvmXenEvtchn = struct("kvm_irq_routing_xen_evtchn", 12, { port: u32, vcpu: u32, priority: u32 });
+export const kvmXenEvtchn = struct("kvm_irq_routing_xen_evtchn", 12, () => ({ port: u32, vcpu: u32, priority: u32 }));
 
 /** ioctl requests, in the order of their numbers. */
 export const KVM = {

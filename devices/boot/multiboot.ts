@@ -28,7 +28,7 @@ const KNOWN_FLAGS = HeaderFlag.pageAlign | HeaderFlag.memoryInfo | HeaderFlag.vi
 /** [MB] 3.3: which fields of the information structure are valid. */
 const InfoFlag = { memory: 1 << 0, cmdline: 1 << 2, modules: 1 << 3, memoryMap: 1 << 6, loaderName: 1 << 9 } as const;
 
-const multibootInfo = struct("multiboot_info", 116, {
+const multibootInfo = struct("multiboot_info", 116, () => ({
   flags: u32,
   memLower: u32,
   memUpper: u32,
@@ -45,10 +45,10 @@ const multibootInfo = struct("multiboot_info", 116, {
   bootLoaderName: u32,
   apmTable: u32,
   video: bytes(44),
-});
-const moduleEntry = struct("multiboot_mod_list", 16, { start: u32, end: u32, cmdline: u32, pad: u32 });
+}));
+const moduleEntry = struct("multiboot_mod_list", 16, () => ({ start: u32, end: u32, cmdline: u32, pad: u32 }));
 /** `size` counts what follows itself. */
-const mmapEntry = struct("multiboot_mmap_entry", 24, { size: u32, addr: u64n4, len: u64n4, type: u32 });
+const mmapEntry = struct("multiboot_mmap_entry", 24, () => ({ size: u32, addr: u64n4, len: u64n4, type: u32 }));
 
 const LOADER_NAME = "xenolith";
 /** [MB] 3.3: the largest value of mem_lower, in KiB. */

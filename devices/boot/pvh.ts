@@ -22,7 +22,7 @@ const START_MAGIC = 0x336e_c578;
 /** [START] The version with a memory map. */
 const START_VERSION = 1;
 
-const startInfo = struct("hvm_start_info", 56, {
+const startInfo = struct("hvm_start_info", 56, () => ({
   magic: u32,
   version: u32,
   flags: u32,
@@ -33,9 +33,14 @@ const startInfo = struct("hvm_start_info", 56, {
   memmapPaddr: u64n,
   memmapEntries: u32,
   reserved: u32,
-});
-const modlistEntry = struct("hvm_modlist_entry", 32, { paddr: u64n, size: u64n, cmdlinePaddr: u64n, reserved: u64n });
-const memmapEntry = struct("hvm_memmap_table_entry", 24, { addr: u64n, size: u64n, type: u32, reserved: u32 });
+}));
+const modlistEntry = struct("hvm_modlist_entry", 32, () => ({
+  paddr: u64n,
+  size: u64n,
+  cmdlinePaddr: u64n,
+  reserved: u64n,
+}));
+const memmapEntry = struct("hvm_memmap_table_entry", 24, () => ({ addr: u64n, size: u64n, type: u32, reserved: u32 }));
 
 /** The kernel's PVH entry point, or undefined when it has none. @throws VmmError CONFIG when the note is broken */
 export function pvhEntry(context: BootContext, elf: Elf): number | undefined {

@@ -33,13 +33,13 @@ const MAX_INDIRECT_PAGES = 8;
 export const RING_HEADER_SIZE = 64;
 
 /** struct blkif_request_segment: the same in both ABIs. */
-export const blkifSegment = struct("blkif_request_segment", 8, { gref: u32, firstSect: u8, lastSect: u8 });
+export const blkifSegment = struct("blkif_request_segment", 8, () => ({ gref: u32, firstSect: u8, lastSect: u8 }));
 
 /** The first half of an opaque 64-bit id, aligned as x86-64 has it. */
 const u32a8: FieldType<number> = { ...u32, align: 8 };
 const SEGMENTS_SIZE = MAX_DIRECT_SEGMENTS * blkifSegment.size;
 
-const request64 = struct("blkif_request (x86_64)", 112, {
+const request64 = struct("blkif_request (x86_64)", 112, () => ({
   operation: u8,
   nrSegments: u8,
   handle: u16,
@@ -47,8 +47,8 @@ const request64 = struct("blkif_request (x86_64)", 112, {
   idHigh: u32,
   sectorNumber: u64n,
   segments: bytes(SEGMENTS_SIZE, 8),
-});
-const request32 = struct("blkif_request (x86_32)", 108, {
+}));
+const request32 = struct("blkif_request (x86_32)", 108, () => ({
   operation: u8,
   nrSegments: u8,
   handle: u16,
@@ -56,8 +56,8 @@ const request32 = struct("blkif_request (x86_32)", 108, {
   idHigh: u32,
   sectorNumber: u64n4,
   segments: bytes(SEGMENTS_SIZE, 4),
-});
-const discard64 = struct("blkif_request_discard (x86_64)", 32, {
+}));
+const discard64 = struct("blkif_request_discard (x86_64)", 32, () => ({
   operation: u8,
   flag: u8,
   handle: u16,
@@ -65,8 +65,8 @@ const discard64 = struct("blkif_request_discard (x86_64)", 32, {
   idHigh: u32,
   sectorNumber: u64n,
   nrSectors: u64n,
-});
-const discard32 = struct("blkif_request_discard (x86_32)", 28, {
+}));
+const discard32 = struct("blkif_request_discard (x86_32)", 28, () => ({
   operation: u8,
   flag: u8,
   handle: u16,
@@ -74,8 +74,8 @@ const discard32 = struct("blkif_request_discard (x86_32)", 28, {
   idHigh: u32,
   sectorNumber: u64n4,
   nrSectors: u64n4,
-});
-const indirect64 = struct("blkif_request_indirect (x86_64)", 64, {
+}));
+const indirect64 = struct("blkif_request_indirect (x86_64)", 64, () => ({
   operation: u8,
   indirectOp: u8,
   nrSegments: u16,
@@ -85,8 +85,8 @@ const indirect64 = struct("blkif_request_indirect (x86_64)", 64, {
   handle: u16,
   firstIndirectGref: u32,
   moreIndirectGrefs: bytes((MAX_INDIRECT_PAGES - 1) * 4, 4),
-});
-const indirect32 = struct("blkif_request_indirect (x86_32)", 64, {
+}));
+const indirect32 = struct("blkif_request_indirect (x86_32)", 64, () => ({
   operation: u8,
   indirectOp: u8,
   nrSegments: u16,
@@ -97,7 +97,7 @@ const indirect32 = struct("blkif_request_indirect (x86_32)", 64, {
   firstIndirectGref: u32,
   moreIndirectGrefs: bytes((MAX_INDIRECT_PAGES - 1) * 4, 4),
   pad: bytes(8, 4),
-});
+}));
 
 /** Values of the front end's node `protocol` that we serve, [PROTOCOLS]. */
 export type BlkifAbiName = "x86_64-abi" | "x86_32-abi";

@@ -55,11 +55,15 @@ export interface DualStruct<F> {
 /** sizeof in both layouts, [64-bit, 32-bit]. */
 export type Sizes = readonly [wide: number, compat: number];
 
-/** @throws Error when the fields do not add up to `sizes` */
+/** Neither is laid out before it is used (`struct`). */
 export function dualStruct<F extends { readonly [K in keyof F]: FieldType<number> | FieldType<Uint8Array> }>(
   name: string,
   sizes: Sizes,
   fields: (types: AbiTypes) => F,
 ): DualStruct<F> {
-  return { name, wide: struct(name, sizes[0], fields(WIDE)), compat: struct(name, sizes[1], fields(COMPAT)) };
+  return {
+    name,
+    wide: struct(name, sizes[0], () => fields(WIDE)),
+    compat: struct(name, sizes[1], () => fields(COMPAT)),
+  };
 }

@@ -68,7 +68,7 @@ const i16: FieldType<number> = {
 };
 
 /** struct grant_entry_v1. `flags` and `domid` share a word that both sides race on: touched by compare-exchange. */
-export const grantEntryV1 = struct("grant_entry_v1", 8, { flags: u16, domid: u16, frame: u32 });
+export const grantEntryV1 = struct("grant_entry_v1", 8, () => ({ flags: u16, domid: u16, frame: u32 }));
 
 export const gnttabSetupTable = dualStruct("gnttab_setup_table", [24, 16], (t) => ({
   dom: u16,

@@ -13,7 +13,7 @@ export const vcpuHvmContext = dualStruct("vcpu_hvm_context", [128, 128], () => (
 }));
 
 /** Attributes of a segment, `*_ar`: bits 3:0 type, 4 s, 6:5 dpl, 7 p, 8 avl, 9 l, 10 db, 11 g, 15:12 zero. */
-export const vcpuHvmX86_32 = struct("vcpu_hvm_x86_32", 120, {
+export const vcpuHvmX86_32 = struct("vcpu_hvm_x86_32", 120, () => ({
   eax: u32,
   ecx: u32,
   edx: u32,
@@ -45,9 +45,9 @@ export const vcpuHvmX86_32 = struct("vcpu_hvm_x86_32", 120, {
   esAr: u16,
   trAr: u16,
   pad2: bytes(6, 2),
-});
+}));
 
-export const vcpuHvmX86_64 = struct("vcpu_hvm_x86_64", 112, {
+export const vcpuHvmX86_64 = struct("vcpu_hvm_x86_64", 112, () => ({
   rax: u64,
   rcx: u64,
   rdx: u64,
@@ -62,4 +62,4 @@ export const vcpuHvmX86_64 = struct("vcpu_hvm_x86_64", 112, {
   cr3: u64n,
   cr4: u64n,
   efer: u64n,
-});
+}));

@@ -62,7 +62,7 @@ export const MAX_PORTS = SHARED_INFO_64.maxPorts;
 export const PVCLOCK_TSC_STABLE = 1 << 0;
 
 /** struct vcpu_time_info, both layouts. */
-export const vcpuTimeInfo = struct("vcpu_time_info", 32, {
+export const vcpuTimeInfo = struct("vcpu_time_info", 32, () => ({
   version: u32,
   pad0: u32,
   tscTimestamp: u64,
@@ -71,4 +71,4 @@ export const vcpuTimeInfo = struct("vcpu_time_info", 32, {
   tscShift: u8,
   flags: u8,
   pad1: bytes(2),
-});
+}));

@@ -41,7 +41,7 @@ export const XENSTORE_ABS_PATH_MAX = 3072;
 export const XENSTORE_REL_PATH_MAX = 2048;
 
 /** struct xsd_sockmsg, [XS_WIRE]. `txId` 0: no transaction. `len`: bytes of payload that follow. */
-export const xsdSockmsg = struct("xsd_sockmsg", 16, { type: u32, reqId: u32, txId: u32, len: u32 });
+export const xsdSockmsg = struct("xsd_sockmsg", 16, () => ({ type: u32, reqId: u32, txId: u32, len: u32 }));
 export const HEADER_SIZE = xsdSockmsg.size;
 
 /** The names that an ERROR reply may carry: xsd_errors of [XS_WIRE]. */
