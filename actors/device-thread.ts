@@ -7,6 +7,7 @@
 import { BackendOwner, netOwner, VcpuRequest } from "../xen/host.js";
 import type { ByteRing } from "../shared/byte-ring.js";
 import { vcpuId } from "../shared/brand.js";
+import { VmmError } from "../shared/errors.js";
 import { ActorLoop } from "./actor-loop.js";
 import type { ActorWork } from "./actor-loop.js";
 import { BOARD_DEADLINES } from "./deadlines.js";
@@ -109,6 +110,9 @@ export class DeviceThread implements ActorWork {
 
   /** Switches on what lives in this thread: xenstore and the PV devices. After the platform's reset, vCPU 0's part. */
   powerOn(): void {
+    if (!this.#thread.lifecycle.awaitPlatform()) {
+      throw new VmmError("ACTOR_FAILED", "vCPU 0 did not come to reset the platform");
+    }
     this.#xen?.powerOn();
     for (const actor of this.#emulated()) actor.resume();
     this.#thread.lifecycle.devicesReady = true;

@@ -27,14 +27,17 @@ const DETAIL = 2;
 const VCPU = 3;
 const DEVICES_READY = 4;
 const OUTPUT = 5;
+const PLATFORM_READY = 6;
 /** How often a vCPU that waits for the device actor looks whether it is to stop. */
 const READY_WAIT_MS = 20;
+/** A reset of the platform takes milliseconds, on a busy host seconds. */
+const PLATFORM_WAIT_MS = 30_000;
 
 export class Lifecycle {
   readonly #words: Int32Array<SharedArrayBuffer>;
 
   constructor(arena: SharedArena) {
-    this.#words = arena.int32(6);
+    this.#words = arena.int32(7);
   }
 
   /** True when vCPU threads must leave their loops. */
@@ -76,6 +79,17 @@ export class Lifecycle {
   /** The vCPU that ended it, or -1. */
   get vcpu(): number {
     return Atomics.load(this.#words, VCPU);
+  }
+
+  /** vCPU 0's thread: the platform has its power-on state. Before a machine's first start it has not. */
+  setPlatformReady(): void {
+    Atomics.store(this.#words, PLATFORM_READY, 1);
+    Atomics.notify(this.#words, PLATFORM_READY);
+  }
+
+  /** Device actor: waits for that, which comes whether the machine stops or not; false when it does not come. */
+  awaitPlatform(): boolean {
+    return Atomics.wait(this.#words, PLATFORM_READY, 0, PLATFORM_WAIT_MS) !== "timed-out";
   }
 
   /** The device actor is up: xenstore and the PV devices answer. */

@@ -33,12 +33,12 @@ import { networkStatus } from "./network-status.js";
 import type { NetworkStatus } from "./network-status.js";
 import { OutputStreams } from "./output-streams.js";
 import type { StreamListener } from "./output-streams.js";
-import type { ActorEvent, VcpuOutcome } from "./protocol.js";
+import type { ActorEvent } from "./protocol.js";
 import { giveInput } from "./stream-input.js";
 import type { StreamName } from "./streams.js";
 import { TripleFaults } from "./triple-faults.js";
-import { startVcpus, vcpuCpuids } from "./vcpu-actors.js";
-import type { StartedVcpus, VcpuHandle } from "./vcpu-actors.js";
+import { beginVcpu, resetVcpus, runVcpus, startVcpus, vcpuCpuids } from "./vcpu-actors.js";
+import type { StartedVcpus, VcpuHandle, VcpusRun } from "./vcpu-actors.js";
 import { endWorkers, unlessDead, within } from "./waiting.js";
 import { SuspendAnswer, XenControl } from "./xen-control.js";
 
@@ -160,10 +160,14 @@ export class Machine implements AsyncDisposable {
       await Promise.race([unlessDead(this.#devices, this.#devices.api.connected()), this.ended]);
       this.#expect("stopped", "start");
     }
-    await this.#powerOn();
-    // It may have been stopped meanwhile.
-    this.#expect("stopped", "start");
-    this.#go();
+    if (this.#vcpus.length === 1) this.#go(beginVcpu(this.#registers));
+    else {
+      await resetVcpus(this.#vcpus, this.#registers);
+      // It may have been stopped meanwhile.
+      this.#expect("stopped", "start");
+      this.#clock.start();
+      this.#go();
+    }
     this.#powerOnDevices();
   }
 
@@ -188,6 +192,7 @@ export class Machine implements AsyncDisposable {
     if (this.poweredOff) throw new VmmError("STATE", "Cannot resume a machine that has powered off: reset it first");
     this.#control.lifecycle.clear();
     await unlessDead(this.#devices, this.#devices.api.resume());
+    this.#clock.start();
     this.#go();
   }
 
@@ -344,15 +349,7 @@ export class Machine implements AsyncDisposable {
     return this.#io.devices;
   }
 
-  /** Power-on state of the platform and the vCPUs. */
-  async #powerOn(): Promise<void> {
-    const [boot, ...others] = this.#vcpus;
-    if (boot === undefined) throw new RangeError("The machine has no vCPU");
-    await unlessDead(boot, boot.api.reset(this.#registers));
-    await Promise.all(others.map((vcpu) => unlessDead(vcpu, vcpu.api.reset(undefined))));
-  }
-
-  /** After the platform's. vCPUs may run meanwhile: their first hypercall that may need them waits. */
+  /** After the platform's, or as it is reset. vCPUs may run meanwhile: their first hypercall that may need them waits. */
   #powerOnDevices(): void {
     this.#orFail(this.#io.powerOn());
   }
@@ -362,23 +359,22 @@ export class Machine implements AsyncDisposable {
     await unlessDead(this.#devices, this.#devices.api.release("full"));
     this.#control.lifecycle.devicesReady = false;
     this.#registers = loadGuest(this.#host.parts);
-    await this.#powerOn();
+    await resetVcpus(this.#vcpus, this.#registers);
     this.#powerOnDevices();
   }
 
   /** Lets the vCPUs run and follows them. */
-  #go(): void {
+  #go(run = runVcpus): void {
     this.#status = "running";
     this.#halting = false;
-    this.#clock.start();
-    this.#running = this.#follow();
+    this.#running = this.#follow(run);
   }
 
   /** Runs the guest until it is paused or ends, over as many resets as it asks for. Never rejects. */
-  async #follow(): Promise<void> {
+  async #follow(firstRun: VcpusRun): Promise<void> {
     try {
-      for (;;) {
-        const outcomes = await Promise.all(this.#vcpus.map((vcpu) => unlessDead<VcpuOutcome>(vcpu, vcpu.api.run())));
+      for (let run = firstRun; ; run = runVcpus) {
+        const outcomes = await run(this.#vcpus);
         this.#clock.stop();
         const failed = outcomes.find((outcome) => outcome.kind === "failed");
         if (failed !== undefined) throw fromRecord(failed.error);

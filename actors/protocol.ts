@@ -112,6 +112,8 @@ export interface VcpuApi {
   reset(registers: BootRegisters | undefined): void;
   /** Runs the guest until it stops. */
   run(): VcpuOutcome;
+  /** Of a machine's only vCPU, for its first start: `reset`, then machine time begins, then `run`. */
+  begin(registers: BootRegisters | undefined): VcpuOutcome;
   /** A readable dump of the registers. */
   report(): string;
   /** The registers, for a memory dump. */
@@ -136,7 +138,7 @@ export interface DeviceApi {
   askShutdown(request: ShutdownRequest): boolean;
   /** Tells the guest's balloon driver how much memory to keep, in KiB. */
   setMemoryTarget(kib: number): void;
-  /** Switches xenstore and the PV devices on. After vCPU 0's reset. */
+  /** Switches xenstore and the PV devices on. At a machine's first start it waits for vCPU 0's reset; later comes after it. */
   powerOn(): void;
   /** Bytes for a stream's input; answers how many were taken. */
   input(stream: StreamName, bytes: Uint8Array): number;

@@ -181,10 +181,15 @@ export class MachineThread {
 
   /** Power-on state of all that lives in shared memory. One thread, with all others at rest. */
   resetPlatform(): void {
-    this.deadlines.reset();
-    this.callback.reset();
-    this.board.reset();
-    this.xen?.domain.reset();
+    try {
+      this.deadlines.reset();
+      this.callback.reset();
+      this.board.reset();
+      this.xen?.domain.reset();
+    } finally {
+      // When it failed the machine ends: nobody is to wait for it.
+      this.lifecycle.setPlatformReady();
+    }
   }
 
   /** Time of day as the guest should see it, in milliseconds since 1970. */

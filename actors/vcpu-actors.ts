@@ -3,18 +3,23 @@ import type { MessagePort } from "node:worker_threads";
 import { wrap } from "comlink";
 import type { Remote } from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
+import type { BootRegisters } from "../devices/boot/registers.js";
 import type { VmmError } from "../shared/errors.js";
 import { guestCpuid } from "./cpuid.js";
 import { processorBrand } from "./host/processor-brand.js";
 import type { CpuidEntry } from "./host/vcpu.js";
 import type { HostResources } from "./host-resources.js";
-import type { VcpuApi } from "./protocol.js";
+import type { VcpuApi, VcpuOutcome } from "./protocol.js";
+import { unlessDead } from "./waiting.js";
 import { startWorker } from "./workers.js";
 import type { ActorHandle } from "./workers.js";
 
 export interface VcpuHandle extends ActorHandle {
   readonly api: Remote<VcpuApi>;
 }
+
+/** How vCPUs begin to run: with the state that they have, or a machine's only one with its power-on state. */
+export type VcpusRun = (vcpus: readonly VcpuHandle[]) => Promise<readonly VcpuOutcome[]>;
 
 type Cpuids = readonly (readonly CpuidEntry[])[];
 
@@ -59,4 +64,24 @@ export function startVcpus(
   } catch (error) {
     return { handles, failure: error as VmmError };
   }
+}
+
+/** Power-on state of the platform and of all vCPUs; `registers` are the boot processor's. */
+export async function resetVcpus(vcpus: readonly VcpuHandle[], registers: BootRegisters | undefined): Promise<void> {
+  const [boot, ...others] = vcpus;
+  if (boot === undefined) throw new RangeError("The machine has no vCPU");
+  await unlessDead(boot, boot.api.reset(registers));
+  await Promise.all(others.map((vcpu) => unlessDead(vcpu, vcpu.api.reset(undefined))));
+}
+
+/** Runs the guest until all vCPUs are at rest. */
+export const runVcpus: VcpusRun = (vcpus) =>
+  Promise.all(vcpus.map((vcpu) => unlessDead<VcpuOutcome>(vcpu, vcpu.api.run())));
+
+/**
+ * The first start of a machine with one vCPU, whose reset no other's has to wait for: that thread goes on by itself, rather than
+ * tell us and be told, which takes as long as the reset.
+ */
+export function beginVcpu(registers: BootRegisters | undefined): VcpusRun {
+  return (vcpus) => Promise.all(vcpus.map((vcpu) => unlessDead<VcpuOutcome>(vcpu, vcpu.api.begin(registers))));
 }

@@ -3,6 +3,7 @@ import type { MessagePort } from "node:worker_threads";
 import { expose } from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import { vcpuId } from "../shared/brand.js";
+import { BackendOwner } from "../xen/host.js";
 import { ThreadSlot } from "./machine-memory.js";
 import type { VcpuApi, VcpuWorkerInit } from "./protocol.js";
 import { MachineThread } from "./thread.js";
@@ -19,6 +20,13 @@ function startVcpu(init: VcpuWorkerInit, port: MessagePort): void {
       vcpu.reset(registers);
     },
     run: () => vcpu.run(),
+    begin(registers) {
+      vcpu.reset(registers);
+      thread.clock.start();
+      // The device actor sleeps without a deadline while time stands still.
+      thread.doorbells[BackendOwner.device]?.ring();
+      return vcpu.run();
+    },
     report: () => vcpu.report(),
     registers: () => vcpu.registers(),
     softReset() {

@@ -35,6 +35,15 @@ describe("Lifecycle", () => {
     assert.equal(machine.reason, "poweroff");
   });
 
+  it("lets nobody wait for the platform once it has its power-on state, whatever the machine does then", () => {
+    const [vcpu, devices] = pair();
+    vcpu.setPlatformReady();
+    vcpu.stop();
+    assert.equal(devices.awaitPlatform(), true);
+    devices.clear();
+    assert.equal(devices.awaitPlatform(), true);
+  });
+
   it("has a number of its own for each reason", () => {
     const reasons = [
       "poweroff",
