@@ -324,7 +324,8 @@ function enableXen(vm: Vm, transport: Transport, config: ResolvedConfig): void {
   if (transport.kind === "none") return;
   // Both transports: the hypercall page is ours to fill, and its writer's mode is the guest's.
   vm.enableCap("X86_USER_SPACE_MSR", MSR_EXIT_FILTER);
-  vm.filterMsrWrites(transport.kind === "kernel" ? [hypercallMsr(config)] : userspaceMsrs(config, false));
+  const msr = hypercallMsr(config);
+  vm.filterMsrs(transport.kind === "kernel" ? [msr] : userspaceMsrs(config, false), msr);
   if (transport.kind === "kernel") {
     if ((transport.flags & KvmXenFlag.EVTCHN_SEND) !== 0) {
       checked(
@@ -333,7 +334,7 @@ function enableXen(vm: Vm, transport: Transport, config: ResolvedConfig): void {
         "set Xen's version",
       );
     }
-    vm.xenHvmConfig(hvmConfigFlags(transport.flags, true), hypercallMsr(config));
+    vm.xenHvmConfig(hvmConfigFlags(transport.flags, true), msr);
   }
 }
 

@@ -305,7 +305,8 @@ export class VcpuThread {
     const { run } = this.#vcpu;
     const write = exit.kind === "wrmsr";
     const { index, high, low } = exit;
-    const accepted = write && this.#filteredMsr(index, high, low);
+    // [XENMSR] The MSR that places the hypercall page reads as zero.
+    const accepted = write ? this.#filteredMsr(index, high, low) : index === this.#hypercallMsr;
     run.answerMsr(!accepted);
     if (trace.msr.hasSubscribers) {
       trace.msr.publish({ vcpu: this.#index, write, index, value: hex64(high, low), accepted });
@@ -338,7 +339,7 @@ export class VcpuThread {
   /** Looks out for a kernel that another one starts, so many times: each goes through what may be its image. */
   #awaitKernel(looks: number): void {
     this.#kernelLooks = looks;
-    this.#thread.vm.filterMsrWrites(userspaceMsrs(this.#thread.config, looks > 0));
+    this.#thread.vm.filterMsrs(userspaceMsrs(this.#thread.config, looks > 0), this.#hypercallMsr);
   }
 
   /**

@@ -280,16 +280,17 @@ export class Vm extends KvmDevice {
   }
 
   /**
-   * Makes guest writes to the MSR `index` exit to us (KVM_EXIT_X86_WRMSR), all others stay KVM's.
+   * Makes guest writes to these MSRs, and reads of `read`, exit to us (KVM_EXIT_X86_WRMSR, _RDMSR). All others stay
+   * KVM's.
    */
-  filterMsrWrites(indices: readonly number[]): void {
+  filterMsrs(written: readonly number[], read: number): void {
     const bitmap = this.#argument + abi.KVM_MSR_FILTER.size;
     const at = this.#zeroed(abi.KVM_MSR_FILTER.size + 8);
     const range = abi.kvmMsrFilterRange.view(this.#buffer);
     // Bit 0 clear: denied to KVM, so it comes to us. Flags 0 of the filter: everything outside the ranges is allowed.
-    for (const [i, index] of indices.entries()) {
+    for (const [i, index] of written.entries()) {
       range.at(at + abi.KVM_MSR_FILTER.ranges + i * abi.kvmMsrFilterRange.size);
-      range.flags = abi.KVM_MSR_FILTER.write;
+      range.flags = abi.KVM_MSR_FILTER.write | (index === read ? abi.KVM_MSR_FILTER.read : 0);
       range.nmsrs = 1;
       range.base = index;
       range.bitmap = this.#hva + bitmap;

@@ -70,6 +70,12 @@ CHECK(hypercall_page_bad, "cpuid", "the hypercall MSR refuses other pages and pl
   EXPECT(xen_version(XENVER_version, NULL) > 0, "the page of before no longer works");
 }
 
+CHECK(hypercall_msr_reads, "cpuid", "the hypercall MSR reads as zero, whatever was written") {
+  u64 value = 1;
+  REQUIRE(try_rdmsr(HYPERCALL_MSR, &value), "a read faults");
+  EXPECT_EQ(value, 0);
+}
+
 CHECK(unknown_msr, "cpuid", "the unknown MSRs of the hypervisor's range fault (H24)") {
   u64 value;
   for (u32 msr = UNKNOWN_MSR; msr < UNKNOWN_MSR_END; msr++) {
