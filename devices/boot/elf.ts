@@ -2,6 +2,7 @@
  * ELF kernels: program headers, notes, and loading by physical address.
  *
  * [ELF] System V ABI, gABI 4.1, chapters 4 and 5
+ * [LIBELF] xen.git xen/common/libelf/libelf-dominfo.c, elf_xen_parse()
  */
 import type { Gpa } from "../../shared/brand.js";
 import { hex, imageError, loadImage, readImage } from "./image.js";
@@ -20,10 +21,13 @@ const EM_X86_64 = 62;
 const PT_LOAD = 1;
 const PT_NOTE = 4;
 const PF_X = 1;
+const SHT_NOTE = 7;
 /** sizeof(Elf64_Ehdr), the larger one. */
 export const ELF_HEADER_SIZE = 64;
 /** Real kernels have fewer than ten. */
 const MAX_PROGRAM_HEADERS = 256;
+/** Real kernels have some 100, those with a section for each function thousands. */
+const MAX_SECTIONS = 4096;
 /** Real note segments have a few hundred bytes. */
 const MAX_NOTE_BYTES = 64 * 1024;
 
@@ -36,6 +40,10 @@ interface ElfClass {
   readonly phentsize: number;
   readonly phnum: number;
   readonly programHeaderSize: number;
+  readonly shoff: number;
+  readonly shentsize: number;
+  readonly shnum: number;
+  readonly sectionHeaderSize: number;
   readonly p: {
     readonly flags: number;
     readonly offset: number;
@@ -45,6 +53,7 @@ interface ElfClass {
     readonly memsz: number;
     readonly align: number;
   };
+  readonly sh: { readonly offset: number; readonly size: number; readonly addralign: number };
 }
 
 const CLASS32: ElfClass = {
@@ -55,7 +64,12 @@ const CLASS32: ElfClass = {
   phentsize: 42,
   phnum: 44,
   programHeaderSize: 32,
+  shoff: 32,
+  shentsize: 46,
+  shnum: 48,
+  sectionHeaderSize: 40,
   p: { offset: 4, vaddr: 8, paddr: 12, filesz: 16, memsz: 20, flags: 24, align: 28 },
+  sh: { offset: 16, size: 20, addralign: 32 },
 };
 const CLASS64: ElfClass = {
   headerSize: 64,
@@ -65,7 +79,12 @@ const CLASS64: ElfClass = {
   phentsize: 54,
   phnum: 56,
   programHeaderSize: 56,
+  shoff: 40,
+  shentsize: 58,
+  shnum: 60,
+  sectionHeaderSize: 64,
   p: { flags: 4, offset: 8, vaddr: 16, paddr: 24, filesz: 32, memsz: 40, align: 48 },
+  sh: { offset: 24, size: 32, addralign: 48 },
 };
 
 export interface ElfSegment {
@@ -88,6 +107,8 @@ export interface Elf {
   readonly wide: boolean;
   readonly entry: bigint;
   readonly segments: readonly ElfSegment[];
+  /** The table of section headers, which nobody has looked at. */
+  readonly sections: { readonly offset: number; readonly count: number; readonly stride: number };
 }
 
 /** Guest-physical addresses that a kernel takes: `[start, end)`. */
@@ -145,7 +166,12 @@ export function readElf(image: ImageSource): Elf {
     });
   }
   const entry = layout.wide ? view.getBigUint64(layout.entry, true) : BigInt(view.getUint32(layout.entry, true));
-  return { wide: layout.wide, entry, segments };
+  const sections = {
+    offset: word(view, layout, layout.shoff),
+    count: view.getUint16(layout.shnum, true),
+    stride: view.getUint16(layout.shentsize, true),
+  };
+  return { wide: layout.wide, entry, segments, sections };
 }
 
 /** Loads all segments to their physical addresses, clears what the file does not fill, and returns what they span. */
@@ -183,7 +209,7 @@ export function holdsCode(elf: Elf, address: number): boolean {
   return loadable(elf).some(({ paddr, fileSize }) => address >= paddr && address < paddr + fileSize);
 }
 
-/** The descriptor of the first note `type` by `owner`, or undefined. */
+/** The descriptor of the first note `type` by `owner`, or undefined. [LIBELF] Segments come before sections. */
 export function findNote(image: ImageSource, elf: Elf, owner: string, type: number): DataView | undefined {
   for (const segment of elf.segments) {
     if (segment.type !== PT_NOTE) continue;
@@ -192,6 +218,25 @@ export function findNote(image: ImageSource, elf: Elf, owner: string, type: numb
     const notes = readImage(image, segment.offset, segment.fileSize, what);
     // Notes are padded to 4 bytes, or to 8 in a segment that says so, whatever the class.
     const found = searchNotes(notes, segment.align === 8 ? 8 : 4, owner, type);
+    if (found !== undefined) return found;
+  }
+  return findNoteInSections(image, elf, owner, type);
+}
+
+/** A file that was linked without a note segment still has the sections. Broken ones are none: nothing else needs them. */
+function findNoteInSections(image: ImageSource, elf: Elf, owner: string, type: number): DataView | undefined {
+  const layout = elf.wide ? CLASS64 : CLASS32;
+  const { offset, count, stride } = elf.sections;
+  if (count > MAX_SECTIONS || stride < layout.sectionHeaderSize || offset + count * stride > image.size)
+    return undefined;
+  const table = readImage(image, offset, count * stride, "its section header table");
+  for (let index = 0; index < count; index++) {
+    const row = new DataView(table.buffer, index * stride, layout.sectionHeaderSize);
+    const start = word(row, layout, layout.sh.offset);
+    const size = word(row, layout, layout.sh.size);
+    if (row.getUint32(4, true) !== SHT_NOTE || size > MAX_NOTE_BYTES || start + size > image.size) continue;
+    const notes = readImage(image, start, size, `note section ${index}`);
+    const found = searchNotes(notes, word(row, layout, layout.sh.addralign) === 8 ? 8 : 4, owner, type);
     if (found !== undefined) return found;
   }
   return undefined;

@@ -19,6 +19,33 @@ function withSegment(segment: ElfProgramHeader): Uint8Array {
   return makePvhKernel(PVH_NOTE, { headers });
 }
 
+interface SectionFields {
+  readonly type?: number;
+  readonly offset?: number;
+  readonly size?: number;
+  readonly table?: number;
+  readonly count?: number;
+  readonly stride?: number;
+}
+
+/** A kernel whose PVH note is in a section alone, described by the second of two section headers at its end. */
+function withNoteSection(wide: boolean, fields: SectionFields = {}): Uint8Array {
+  const kernel = makePvhKernel(PVH_NOTE, { headers: [{}], wide });
+  const stride = wide ? 64 : 40;
+  const image = new Uint8Array(kernel.length + 2 * stride);
+  image.set(kernel);
+  const view = new DataView(image.buffer);
+  view.setUint32(wide ? 40 : 32, fields.table ?? kernel.length, true);
+  view.setUint16(wide ? 58 : 46, fields.stride ?? stride, true);
+  view.setUint16(wide ? 60 : 48, fields.count ?? 2, true);
+  const row = kernel.length + stride;
+  view.setUint32(row + 4, fields.type ?? 7, true);
+  view.setUint32(row + (wide ? 24 : 16), fields.offset ?? 0x1100, true);
+  view.setUint32(row + (wide ? 32 : 20), fields.size ?? PVH_NOTE.length, true);
+  view.setUint32(row + (wide ? 48 : 32), 4, true);
+  return image;
+}
+
 describe("ELF kernels", () => {
   it("loads segments by physical address and clears what the file does not fill", () => {
     const { machine } = boot(withSegment({ vaddr: 0xffff_ffff_8010_0000n, filesz: 0x100n, memsz: 0x180n }));
@@ -116,6 +143,28 @@ describe("ELF notes", () => {
   for (const [what, note, pattern] of broken) {
     it(`refuses ${what} (L4)`, () => {
       refuses(makePvhKernel(note), pattern);
+    });
+  }
+
+  for (const wide of [true, false]) {
+    it(`finds the PVH note in a section where no segment has it, in a file of ${wide ? 64 : 32} bits`, () => {
+      const { registers, protocol } = boot(withNoteSection(wide)).state;
+      assert.deepEqual([protocol, registers.rip], ["pvh", 0x10_0010]);
+    });
+  }
+
+  const sections: readonly [string, SectionFields][] = [
+    ["of another type", { type: 1 }],
+    ["that the file does not hold", { size: 0x1000 }],
+    ["of more than 64 KiB", { size: 65537 }],
+    ["behind the end", { offset: 0x7fff_ffff }],
+    ["in a table behind the end", { table: 0x7fff_ffff }],
+    ["in a table of more than it has room for", { count: 0xffff }],
+    ["in a table with short rows", { stride: 8 }],
+  ];
+  for (const [what, fields] of sections) {
+    it(`finds none in a section ${what}`, () => {
+      refuses(withNoteSection(true, fields), /neither a PVH/);
     });
   }
 
