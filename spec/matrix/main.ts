@@ -1,27 +1,42 @@
 /**
  * `npm run matrix`: Debian's kernels, each with 1, 2 and 4 vCPUs on both transports, one guest after the other in a testbed;
- * a row of a Markdown table for each. `--suites LIST`, `--smp LIST`, `--transports LIST` choose some.
+ * a row of a Markdown table for each.
  *
- * A guest that goes wrong runs again, up to `--tries N` times and in a fresh testbed, as an emulated host now and then
+ * A guest that goes wrong runs again in a fresh testbed, as an emulated host now and then
  * corrupts memory; what was wrong is told on the standard error. Exit code 1 when a guest never came through.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { refuse, toolOptions, wholeNumber } from "../support/tool-options.js";
 import { TestbedError } from "../testbed/errors.js";
 import { guestKernel } from "../testbed/kernels.js";
 import { Testbed } from "../testbed/testbed.js";
 import { type Combination, runGuest, SIZES, SUITES, TRANSPORTS, type Verdict } from "./guest.js";
 
-const { values } = parseArgs({
-  options: {
-    suites: { type: "string", default: SUITES.join() },
-    smp: { type: "string", default: SIZES.join() },
-    transports: { type: "string", default: TRANSPORTS.join() },
-    tries: { type: "string", default: "3" },
-  },
+const TOOL = {
+  name: "matrix",
+  usage: `usage: npm run matrix -- [options]
+
+Debian's kernels as guests in the testbed, a row of a Markdown table for each. Exit code 1 when a guest never came through.
+
+  --suites LIST      of ${SUITES.join()} (default: all)
+  --smp LIST         of ${SIZES.join()} (default: all)
+  --transports LIST  of ${TRANSPORTS.join()} (default: all)
+  --tries N          how often a guest runs that goes wrong (default 3)
+  --help             this text
+`,
+};
+const values = toolOptions(TOOL, {
+  suites: SUITES.join(),
+  smp: SIZES.join(),
+  transports: TRANSPORTS.join(),
+  tries: "3",
 });
+const suites = chosen("suites", values.suites, SUITES);
+const sizes = chosen("smp", values.smp, SIZES);
+const transports = chosen("transports", values.transports, TRANSPORTS);
+const tries = wholeNumber(TOOL, "tries", values.tries, 1);
 
 const log = (line: string): void => {
   console.error(line);
@@ -31,12 +46,15 @@ const folder = await mkdtemp(join(tmpdir(), "xenolith-matrix-"));
 
 /** The chosen combinations, kernel by kernel. */
 function combinations(): Combination[] {
-  const [suites, sizes, transports] = [values.suites, values.smp, values.transports].map((list) => list.split(","));
-  return SUITES.filter((suite) => suites?.includes(suite)).flatMap((suite) =>
-    SIZES.filter((smp) => sizes?.includes(String(smp))).flatMap((smp) =>
-      TRANSPORTS.filter((transport) => transports?.includes(transport)).map((transport) => ({ suite, smp, transport })),
-    ),
-  );
+  return suites.flatMap((suite) => sizes.flatMap((smp) => transports.map((transport) => ({ suite, smp, transport }))));
+}
+
+/** Those of `all` that the comma-separated list names, in the order of `all`. */
+function chosen<T extends string | number>(option: string, list: string, all: readonly T[]): readonly T[] {
+  const names = list.split(",");
+  const strange = names.find((name) => !all.some((one) => String(one) === name));
+  if (strange !== undefined) refuse(TOOL, `--${option}: there is no ${strange}; there are ${all.join()}`);
+  return all.filter((one) => names.includes(String(one)));
 }
 
 async function attempt(combination: Combination): Promise<Verdict> {
@@ -60,7 +78,6 @@ async function leaveTestbed(): Promise<void> {
 async function show(combination: Combination): Promise<boolean> {
   const { suite, smp, transport } = combination;
   const { version } = await guestKernel(suite, log);
-  const tries = Number(values.tries);
   for (let round = 1; round <= tries; round += 1) {
     const { secondsToInit, seconds, problems } = await attempt(combination);
     const well = problems.length === 0;

@@ -1,24 +1,31 @@
-/**
- * `npm run soak`: the long form. `--machines N`, `--at-once N`, `--resets N`, `--pauses N` change the numbers; 0 leaves
- * one out. Exit code 1 when something was left behind or went wrong.
- */
+/** `npm run soak`: the long form. Exit code 1 when something was left behind or went wrong. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { toolOptions, wholeNumber } from "../support/tool-options.js";
 import { keptByThread } from "./binding.js";
 import { heldNow } from "./holdings.js";
 import { soakMachines, soakPauses, soakResets } from "./soak.js";
 import type { SoakHost, SoakResult } from "./soak.js";
 
-const { values } = parseArgs({
-  options: {
-    machines: { type: "string", default: "2000" },
-    "at-once": { type: "string", default: "8" },
-    resets: { type: "string", default: "200" },
-    pauses: { type: "string", default: "10000" },
-  },
-});
+const TOOL = {
+  name: "soak",
+  usage: `usage: npm run soak -- [options]
+
+Thousands of machines, resets and pauses in one process. Exit code 1 when something is left behind or goes wrong.
+
+  --machines N   machines made, run and disposed of (default 2000); 0 leaves them out
+  --at-once N    so many of them at a time (default 8)
+  --resets N     of one machine, in a row (default 200); 0 leaves them out
+  --pauses N     of one machine under load (default 10000); 0 leaves them out
+  --help         this text
+`,
+};
+const values = toolOptions(TOOL, { machines: "2000", "at-once": "8", resets: "200", pauses: "10000" });
+const machines = wholeNumber(TOOL, "machines", values.machines);
+const atOnce = wholeNumber(TOOL, "at-once", values["at-once"], 1);
+const resets = wholeNumber(TOOL, "resets", values.resets);
+const pauses = wholeNumber(TOOL, "pauses", values.pauses);
 /** So many threads that do nothing but load the binding. */
 const BARE_THREADS = 480;
 /** A line of progress for each part of so many. */
@@ -49,15 +56,10 @@ function show({ name, done, seconds, before, after, linesEach, problems }: SoakR
 }
 
 try {
-  const [machines, resets, pauses] = [values.machines, values.resets, values.pauses].map(Number) as [
-    number,
-    number,
-    number,
-  ];
   if (machines > 0) {
     const allowedKibOfThread = await keptByThread(BARE_THREADS, async () => (await heldNow()).residentKib);
     console.log(`a thread that only loads the binding leaves ${allowedKibOfThread.toFixed(1)} KiB`);
-    show(await soakMachines({ ...host, allowedKibOfThread }, machines, Number(values["at-once"])));
+    show(await soakMachines({ ...host, allowedKibOfThread }, machines, atOnce));
   }
   if (resets > 0) show(await soakResets({ ...host, allowedKibOfThread: 0 }, resets));
   if (pauses > 0) show(await soakPauses({ ...host, allowedKibOfThread: 0 }, pauses));

@@ -4,7 +4,8 @@ import type { Context } from "mocha";
 import { cannotRun } from "./cannot-run.js";
 import { guestImage } from "./project.js";
 
-function missing(guests: readonly string[]): string | undefined {
+/** Why guests cannot run here; undefined where they can. */
+export function whyNoGuests(...guests: readonly string[]): string | undefined {
   try {
     accessSync("/dev/kvm", constants.R_OK | constants.W_OK);
   } catch {
@@ -16,6 +17,6 @@ function missing(guests: readonly string[]): string | undefined {
 
 /** To be called in `before`. */
 export function requireKvm(context: Context, ...guests: readonly string[]): void {
-  const reason = missing(guests);
+  const reason = whyNoGuests(...guests);
   if (reason !== undefined) cannotRun(context, reason);
 }
