@@ -15,6 +15,10 @@ const CHECKS = ["lint", "format", "arrows"];
 
 /** Milliseconds from the start on: later than that there is no time to try again. */
 const LAST_TRY_MS = 32 * 60_000;
+/** Random inputs in CI, in milliseconds, if by then that leaves them; when the last of them is to have ended; and too few. */
+const FUZZ_MS = 10 * 60_000;
+const FUZZ_END_MS = 36 * 60_000;
+const FUZZ_LEAST_MS = 60_000;
 
 ensurePackages([
   // What machines without a kernel start with
@@ -31,9 +35,9 @@ let skipped = 0;
 /** A line for each failure, also for those that did not happen again: the output before is long. */
 const troubles = [];
 
-async function check(name) {
+async function check(name, ...args) {
   console.log(`\n== ${name}`);
-  const child = spawn("npm", ["run", "--silent", name], { cwd: root, stdio: "inherit" });
+  const child = spawn("npm", ["run", "--silent", name, "--", ...args], { cwd: root, stdio: "inherit" });
   const code = await new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("close", resolve);
@@ -47,7 +51,7 @@ async function check(name) {
 
 await check("build");
 // Side by side, as each uses one processor.
-if (failed === 0) await Promise.all(CHECKS.map(check));
+if (failed === 0) await Promise.all(CHECKS.map((name) => check(name)));
 
 if (failed === 0 || process.env.CI !== "true") {
   for (const tier of TIERS) {
@@ -58,6 +62,18 @@ if (failed === 0 || process.env.CI !== "true") {
     skipped += pending;
     troubles.push(...earlier.map((failure) => `${tier.name}, and then tried again: ${failure}`));
     troubles.push(...failures.map((failure) => `${tier.name}: ${failure}`));
+  }
+}
+
+if (failed === 0 && process.env.CI === "true") await fuzz();
+
+/** For as long as there is time, up to the whole of it: what is left out is said. */
+async function fuzz() {
+  const ms = Math.min(FUZZ_MS, FUZZ_END_MS - performance.now());
+  if (ms >= FUZZ_LEAST_MS) await check("fuzz", "--seconds", String(Math.floor(ms / 1000)));
+  else {
+    console.log("\n== fuzz: skipped, as the specs have taken all of the time");
+    skipped++;
   }
 }
 
