@@ -48,6 +48,8 @@ const BOOT_FLAG = 0xaa55;
 /** "HdrS". */
 const HEADER_MAGIC = 0x5372_6448;
 const SECTOR = 512;
+/** [BOOT] syssize: paragraphs. */
+const SYSSIZE_UNIT = 16;
 /** [BOOT] setup_sects: 0 means 4. */
 const DEFAULT_SETUP_SECTS = 4;
 /** Enough of the file to see the whole header. */
@@ -128,9 +130,9 @@ function readHeader(kernel: ImageSource): SetupHeader {
 
   const codeOffset = ((view.getUint8(Header.setupSects) || DEFAULT_SETUP_SECTS) + 1) * SECTOR;
   const codeLength = kernel.size - codeOffset;
-  // In units of 16 bytes. A signed kernel has its signature behind it, so the file may be longer.
-  const declared = view.getUint32(Header.syssize, true) * 16;
-  if (codeLength <= 0 || declared > codeLength) {
+  // Rounded up to whole units, the last of which the file need not fill. Behind a signed kernel there is its signature.
+  const declared = view.getUint32(Header.syssize, true) * SYSSIZE_UNIT;
+  if (codeLength <= 0 || declared >= codeLength + SYSSIZE_UNIT) {
     const needed = codeOffset + Math.max(declared, 1);
     throw imageError(kernel, `it is truncated: its header announces ${needed} bytes, the file has ${kernel.size}`);
   }

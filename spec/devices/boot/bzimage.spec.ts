@@ -87,6 +87,11 @@ describe("bzImage, 64-bit boot protocol", () => {
     assert.deepEqual(machine.bytes(0x10_0000, 2), [0xcc, 0xcc]);
   });
 
+  it("counts syssize in units of 16 bytes, the last of which need not be full", () => {
+    const { machine } = boot({ syssize: 0x100, codeLength: 0xff1 });
+    assert.deepEqual(machine.bytes(0x10_0ff0, 2), [0xcc, 0xee]);
+  });
+
   it("loads a kernel that is not relocatable to code32_start and keeps pref_address free", () => {
     const { machine, zeroPage, state } = boot(
       { relocatable: 0, prefAddress: 0x20_0000, initSize: 0x1f_e000 },
