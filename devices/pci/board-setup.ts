@@ -10,7 +10,7 @@ import { Command, Header } from "./config-space.js";
 import type { PciFunction } from "./config-space.js";
 import type { PciHostBridge } from "./host-bridge.js";
 import { PIRQRC, pirqOf } from "./piix3.js";
-import { PMIOSE, Piix4Register } from "./piix4-pm.js";
+import { PMIOSE, Piix4Register, SMB_HST_EN } from "./piix4-pm.js";
 
 export interface TriggerControl {
   /** Bit n: IRQ n is level-triggered. */
@@ -25,6 +25,8 @@ const SCI_IRQ = 9;
 const LEVEL_TRIGGERED = (1 << 9) | (1 << 10) | (1 << 11);
 /** Where the PM block is; the FADT says the same. */
 export const PM_BASE = 0xb000;
+/** The SMBus controller's registers: where SeaBIOS puts them, behind the PM block. */
+const SMBUS_BASE = 0xb100;
 /** BARs in I/O space go from here up: above the ISA devices, the PM block and SMBus. */
 const IO_START = 0xc000;
 const IO_END = 0x1_0000;
@@ -49,6 +51,8 @@ export function setUpBoard(bridge: PciHostBridge, pic: TriggerControl, windowSta
     } else if (pciFunction.name === "piix4-pm") {
       bridge.writeConfig(pciFunction, { offset: Piix4Register.pmba, size: 4, value: PM_BASE });
       bridge.writeConfig(pciFunction, { offset: Piix4Register.pmregmisc, size: 1, value: PMIOSE });
+      bridge.writeConfig(pciFunction, { offset: Piix4Register.smbba, size: 4, value: SMBUS_BASE });
+      bridge.writeConfig(pciFunction, { offset: Piix4Register.smbhstcfg, size: 1, value: SMB_HST_EN });
     }
     if (pciFunction.name === "piix3-ide") enableIde(bridge, pciFunction);
     const pin = bridge.readConfig(pciFunction, Header.interruptPin, 1);

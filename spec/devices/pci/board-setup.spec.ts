@@ -32,11 +32,12 @@ class Board {
 }
 
 describe("setUpBoard()", () => {
-  it("places every BAR in its window and enables it, and the PM block at 0xb000", () => {
+  it("places every BAR in its window and enables it, the PM block at 0xb000 and the SMBus at 0xb100", () => {
     assert.deepEqual(
       new Board().bridge.decodes().map(({ kind, base, length }) => ({ kind, base, length })),
       [
         { kind: "io", base: 0xb000, length: 64 },
+        { kind: "io", base: 0xb100, length: 16 },
         { kind: "io", base: 0xc000, length: 0x100 },
         { kind: "mmio", base: 0xe000_0000, length: 0x100_0000 },
       ],

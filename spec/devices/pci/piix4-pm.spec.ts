@@ -27,7 +27,7 @@ describe("Piix4Pm", () => {
     assert.equal(device.readConfig(0x40, 4), 0x0000_b001);
     assert.equal(device.decodes()[0]?.enabled, false);
     assert.equal(device.writeConfig(0x80, 1, 0xff), true);
-    assert.deepEqual(device.decodes(), [{ kind: "io", base: 0xb000, length: 64, enabled: true, handler: PM_IO }]);
+    assert.deepEqual(device.decodes()[0], { kind: "io", base: 0xb000, length: 64, enabled: true, handler: PM_IO });
   });
 
   it("decodes nothing at base 0", () => {
@@ -36,8 +36,17 @@ describe("Piix4Pm", () => {
     assert.equal(device.decodes()[0]?.enabled, false);
   });
 
-  it("does not count SMBus registers among those that decode", () => {
-    assert.equal(pm().writeConfig(0x90, 4, 0xb101), false);
+  it("decodes the SMBus controller at its base while SMB_HST_EN is set", () => {
+    const device = pm();
+    assert.equal(device.writeConfig(0x90, 4, 0xffff_b10f), true);
+    assert.equal(device.readConfig(0x90, 4), 0x0000_b101);
+    assert.equal(device.decodes()[1]?.enabled, false);
+    assert.equal(device.writeConfig(0xd2, 1, 0x01), true);
+    const decode = device.decodes()[1];
+    assert.deepEqual([decode?.kind, decode?.base, decode?.length, decode?.enabled], ["io", 0xb100, 16, true]);
+    assert.equal(decode?.handler.read(0, 1), 0);
+    device.writeConfig(0x90, 4, 0);
+    assert.equal(device.decodes()[1]?.enabled, false);
   });
 
   it("goes on where it was after save and restore", () => {
