@@ -69,10 +69,10 @@ export class VcpuThread {
   readonly #readyDisks: ReadyDisks;
   readonly #history = new ExitHistory();
   readonly #warned = new LogLimiter(4);
-  /** The 8259 pair or an upcall waits until the guest opens its interrupts. */
+  /** The 8259 pair or an upcall waits until the guest opens its interrupts, or an upcall until its local APIC is on. */
   #extIntWaits = false;
   #upcallWaits = false;
-  /** A vCPU with interrupts off is looked at again when nothing else makes it exit. */
+  /** A vCPU that cannot be told is looked at again when nothing else makes it exit. */
   readonly #upcallRetry = new UpcallRetry();
   /** CPUID leaf 1's eax. */
   readonly #signature: number;
@@ -405,21 +405,27 @@ export class VcpuThread {
   #awaitUpcall(): void {
     if (this.#upcallWaits) this.#upcallRetry.failed();
     else this.#upcallRetry.over();
-    // KVM sees evtchn_upcall_pending by itself as it enters the guest: leaving it was all there was to do.
-    this.#upcallWaits = this.#userspaceXen;
+    this.#upcallWaits = true;
   }
 
-  /** The global vector goes past the LAPIC, without EOI, so it can only go in while interrupts are open. */
   #injectUpcall(): void {
-    const vector = this.#xen?.domain.delivery.upcallVector(this.#index) ?? 0;
-    if (vector === 0) this.#upcallWaits = false;
-    else if (this.#vcpu.run.interruptsEnabled && this.#vcpu.injectPastLapic(vector)) {
-      this.#upcallWaits = false;
-      this.#traceInterrupt(vector, "upcall");
-    } else {
-      const { clock, config, deadlines } = this.#thread;
-      deadlines.arm(upcallDeadline(this.#index, config.vcpus.count), clock.nowNs() + this.#upcallRetry.gapNs);
-    }
+    this.#upcallWaits = !this.#upcall();
+    const { clock, config, deadlines } = this.#thread;
+    const next = this.#upcallWaits ? clock.nowNs() + this.#upcallRetry.gapNs : Infinity;
+    deadlines.arm(upcallDeadline(this.#index, config.vcpus.count), next);
+  }
+
+  /** Tells the guest of events, if there are any; false when it cannot be told now. */
+  #upcall(): boolean {
+    if (this.#xen === undefined) return true;
+    const { delivery } = this.#xen.domain;
+    // On the kernel transport KVM sees evtchn_upcall_pending by itself as it enters the guest: leaving it was all there was to do
+    const vector = this.#userspaceXen ? delivery.upcallVector(this.#index) : 0;
+    if (vector === 0) return delivery.upcallByOwnVector(this.#index);
+    // The global vector goes past the LAPIC, without EOI, so it can only go in while interrupts are open
+    if (!this.#vcpu.run.interruptsEnabled || !this.#vcpu.injectPastLapic(vector)) return false;
+    this.#traceInterrupt(vector, "upcall");
+    return true;
   }
 
   #traceInterrupt(vector: number, by: "8259" | "upcall"): void {

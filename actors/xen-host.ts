@@ -135,9 +135,9 @@ export class XenHostOfThread implements XenHost {
     this.#signalApic(vcpu, MSI_DELIVER_NMI);
   }
 
-  injectVector(vcpu: VcpuId, vector: Vector): void {
+  injectVector(vcpu: VcpuId, vector: Vector): boolean {
     if (trace.interrupt.hasSubscribers) trace.interrupt.publish({ vector, target: vcpu, by: "lapic" });
-    this.#signalApic(vcpu, vector);
+    return this.#signalApic(vcpu, vector);
   }
 
   setCallbackGsi(gsi: number, level: 0 | 1): void {
@@ -277,9 +277,9 @@ export class XenHostOfThread implements XenHost {
   }
 
   /** A message to one APIC: physical destination, edge. Ids beyond 8 bits go into the high half (x2APIC format). */
-  #signalApic(vcpu: VcpuId, data: number): void {
+  #signalApic(vcpu: VcpuId, data: number): boolean {
     const apicId = this.#thread.parts.apicIds[vcpu] ?? 0;
-    this.#thread.vm.signalMsi(MSI_ADDRESS + (apicId & 0xff) * 4096, apicId & ~0xff, data);
+    return this.#thread.vm.signalMsi(MSI_ADDRESS + (apicId & 0xff) * 4096, apicId & ~0xff, data);
   }
 }
 

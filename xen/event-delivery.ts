@@ -138,9 +138,9 @@ export class EventDelivery {
     if (Atomics.load(this.#words, POLLERS) !== 0 && Atomics.load(this.#polls, vcpu) !== POLL_NOTHING) {
       this.#host.wakePoll(vcpu);
     }
-    const own = this.#domain.upcallVector(vcpu);
-    if (own !== 0) {
-      this.#host.injectVector(vcpu, own as Vector);
+    if (this.#domain.upcallVector(vcpu) !== 0) {
+      // A processor that comes up has its LAPIC off for a while; Xen tells it as it switches that on, which we do not see.
+      if (!this.upcallByOwnVector(vcpu)) this.#host.request(vcpu, VcpuRequest.upcall);
       return;
     }
     switch (Atomics.load(this.#words, CALLBACK)) {
@@ -154,6 +154,15 @@ export class EventDelivery {
         break;
       default:
     }
+  }
+
+  /**
+   * Tells `vcpu` of an event that waits by the vector of its own, if it has one. False when its LAPIC did not take it: to be
+   * tried again.
+   */
+  upcallByOwnVector(vcpu: VcpuId): boolean {
+    const own = this.#domain.upcallVector(vcpu);
+    return own === 0 || !this.upcallPending(vcpu) || this.#host.injectVector(vcpu, own as Vector);
   }
 
   /**

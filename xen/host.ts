@@ -9,7 +9,10 @@ import type { Log } from "../shared/log.js";
 export const VcpuRequest = {
   /** Push this vCPU's Xen attributes (vcpu_info, time, runstate, upcall vector) to KVM. */
   syncXen: 1 << 0,
-  /** evtchn_upcall_pending was raised and delivery is by the global vector: inject it when interrupts are open. */
+  /**
+   * evtchn_upcall_pending was raised and the guest could not be told: by the global vector, which goes in when interrupts are
+   * open, or by the vCPU's own, when its local APIC is on.
+   */
   upcall: 1 << 1,
   /** The 8259 pair's output changed: vCPU 0 looks at it. */
   extInt: 1 << 2,
@@ -83,8 +86,8 @@ export interface XenHost {
   settleVcpu(caller: VcpuId, vcpu: VcpuId): void;
   /** A non-maskable interrupt for `vcpu`. */
   injectNmi(vcpu: VcpuId): void;
-  /** Edge interrupt `vector` to the LAPIC of `vcpu` (needs EOI). */
-  injectVector(vcpu: VcpuId, vector: Vector): void;
+  /** Edge interrupt `vector` to the LAPIC of `vcpu` (needs EOI). False when that is off, and nothing of it is kept. */
+  injectVector(vcpu: VcpuId, vector: Vector): boolean;
   /** Level of the callback's interrupt line: a GSI, ORed with what devices drive on it. */
   setCallbackGsi(gsi: number, level: 0 | 1): void;
   /** GSI to which pin (0 = INTA) of PCI slot `device` is routed now; undefined when unrouted. */

@@ -17,6 +17,7 @@
 #define REG_SPURIOUS 0xf0
 #define REG_ICR 0x300
 #define REG_ICR_HIGH 0x310
+#define REG_LINT0 0x350
 #define SPURIOUS_ENABLE 0x100
 #define ICR_INIT 0x4500
 #define ICR_STARTUP 0x4600
@@ -49,6 +50,17 @@ void apic_init(bool allow_x2apic) {
   wrmsr(MSR_APIC_BASE, base | APIC_BASE_ENABLE);
   if (x2apic) wrmsr(MSR_APIC_BASE, base | APIC_BASE_ENABLE | APIC_BASE_X2APIC);
   write(REG_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
+}
+
+u32 apic_off(void) {
+  u32 lint0 = read(REG_LINT0);
+  write(REG_SPURIOUS, VECTOR_SPURIOUS);
+  return lint0;
+}
+
+void apic_on(u32 lint0) {
+  write(REG_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
+  write(REG_LINT0, lint0);
 }
 
 u32 apic_id(void) { return x2apic ? read(REG_ID) : read(REG_ID) >> 24; }

@@ -6,6 +6,9 @@
 
 /* Turns this CPU's APIC on; spurious vector VECTOR_SPURIOUS. `allow_x2apic` must be the same on every CPU. */
 void apic_init(bool allow_x2apic);
+/* Turns this CPU's APIC off by software, which masks LINT0, and gives what that was, for apic_on. */
+u32 apic_off(void);
+void apic_on(u32 lint0);
 u32 apic_id(void);
 bool apic_is_x2apic(void);
 void apic_eoi(void);

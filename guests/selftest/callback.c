@@ -83,3 +83,18 @@ CHECK(upcall_vectors, "callback", "events of every vCPU come by a vector of its 
   REQUIRE_EQ(use_upcall_vectors(), 0);
   for (u32 cpu = 0; cpu < cpu_count && !failed(); cpu++) expect_upcalls(cpu, VECTOR_UPCALL, "its vector");
 }
+
+/* As the CPU of an operating system is when another one brings it up. */
+CHECK(apic_off, "callback", "an event that comes while the local APIC is off is told of when it is on again") {
+  REQUIRE_EQ(use_upcall_vectors(), 0);
+  evtchn_port_t port = bind_ipi(cpus[0].xen_id, NULL);
+  REQUIRE(port != 0, "no port");
+  event_listen(port, NULL, NULL);
+  for (u32 round = 1; round <= ROUNDS && !failed(); round++) {
+    u32 lint0 = apic_off();
+    EXPECT_EQ(evtchn_send(port), 0);
+    apic_on(lint0);
+    EXPECT(WAIT_FOR(event_ports[port].count == round, PATIENCE), "event %u does not come", round);
+  }
+  event_close(port);
+}

@@ -230,6 +230,21 @@ describe("HVMOP_set_evtchn_upcall_vector", () => {
     assert.equal(guest.xen.delivery.upcallVector(vcpu0), 0);
   });
 
+  it("is tried again when the local APIC was off, as long as the event waits", () => {
+    const guest = new Guest();
+    assert.equal(guest.op(HVM_OP, SET_UPCALL_VECTOR, 0, 0x40), 0);
+    guest.host.lapicsOff.add(0);
+    guest.xen.events.notifyGuest(guest.xen.storePort);
+    assert.deepEqual(guest.host.taken(), ["injectVector 0 0x40", `request 0 ${UPCALL}`]);
+    assert.equal(guest.xen.delivery.upcallByOwnVector(vcpu0), false);
+    guest.host.lapicsOff.delete(0);
+    assert.equal(guest.xen.delivery.upcallByOwnVector(vcpu0), true);
+    assert.deepEqual(guest.host.taken(), ["injectVector 0 0x40", "injectVector 0 0x40"]);
+    guest.xen.domain.sharedInfo.bytes[0] = 0;
+    assert.equal(guest.xen.delivery.upcallByOwnVector(vcpu0), true);
+    assert.deepEqual(guest.host.taken(), []);
+  });
+
   it("H13: refuses vectors below 0x10 and vCPUs that do not exist", () => {
     const guest = new Guest();
     assert.equal(guest.op(HVM_OP, SET_UPCALL_VECTOR, 0, 0x0f), EINVAL);

@@ -19,6 +19,8 @@ export class FakeHost implements XenHost {
   readonly unmappable = new Set<number>();
   /** PIRQs that functions hold in their registers. */
   readonly heldPirqs = new Set<number>();
+  /** vCPUs whose local APIC is off. */
+  readonly lapicsOff = new Set<number>();
   intxGsi: number | undefined = 11;
   console = "";
   /** Runs while a vCPU sleeps in a poll. */
@@ -44,8 +46,9 @@ export class FakeHost implements XenHost {
   injectNmi(vcpu: VcpuId): void {
     this.calls.push(`injectNmi ${vcpu}`);
   }
-  injectVector(vcpu: VcpuId, vector: Vector): void {
+  injectVector(vcpu: VcpuId, vector: Vector): boolean {
     this.calls.push(`injectVector ${vcpu} 0x${vector.toString(16)}`);
+    return !this.lapicsOff.has(vcpu);
   }
   setCallbackGsi(gsi: number, level: 0 | 1): void {
     this.calls.push(`setCallbackGsi ${gsi} ${level}`);
