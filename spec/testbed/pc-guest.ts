@@ -1,4 +1,4 @@
-/** A PC with firmware in a testbed, under our launcher or under the peer, and a dialogue over its serial port. */
+/** A PC in a testbed, under our launcher or under the peer, and a dialogue over its console. */
 import { randomUUID } from "node:crypto";
 import { readFile, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -13,6 +13,8 @@ export interface PcGuest {
   readonly vmm?: Vmm;
   readonly smp?: number;
   readonly memoryMiB?: number;
+  /** Puts the guest's console on the terminal: the first serial port when absent. */
+  readonly console?: readonly string[];
   /** Drives and whatever else is added to the command line. */
   readonly options: readonly string[];
 }
@@ -29,6 +31,9 @@ export interface PcRun {
 }
 
 const DEFAULT_MEMORY_MIB = 1024;
+const SERIAL_CONSOLE = ["--serial", "mon:stdio"];
+/** Xen's own console, hvc0 in Linux, and no serial port beside it. */
+export const PV_CONSOLE = ["--serial", "null", "--chardev", "stdio,id=pv", "--device", "xen-console,chardev=pv"];
 const WINDOW = { rows: 25, columns: 80 };
 
 /** A drive that is both xvda and the master of the second IDE channel, as a guest of classic Xen has it. */
@@ -82,10 +87,15 @@ export function startPc(testbed: Testbed, guest: PcGuest): PcRun {
   };
 }
 
-function pcArguments({ smp = 1, memoryMiB = DEFAULT_MEMORY_MIB, options }: PcGuest): string[] {
+function pcArguments({
+  smp = 1,
+  memoryMiB = DEFAULT_MEMORY_MIB,
+  console = SERIAL_CONSOLE,
+  options,
+}: PcGuest): string[] {
   return [
     ...["-M", "pc", "--accel", "kvm,xen-version=0x4000a,kernel-irqchip=split", "--cpu", "host,+xen-vapic"],
-    ...["-m", String(memoryMiB), "--smp", String(smp), "--serial", "mon:stdio", "--display", "none"],
+    ...["-m", String(memoryMiB), "--smp", String(smp), ...console, "--display", "none"],
     ...options,
   ];
 }
