@@ -125,6 +125,10 @@ function readHeader(kernel: ImageSource): SetupHeader {
   if ((view.getUint8(Header.loadflags) & LOADED_HIGH) === 0) {
     throw imageError(kernel, "it is a zImage, which loads below 1 MiB; a bzImage is needed");
   }
+  // Loaders such as iPXE call themselves a kernel, but leave out all behind the real-mode code
+  if (view.getUint32(Header.code32Start, true) === 0) {
+    throw imageError(kernel, "it starts in real mode alone; firmware can boot it, from a disk or CD");
+  }
   const headerEnd = Header.magic + view.getUint8(Header.jumpDistance);
   if (headerEnd < fieldsEnd(version)) throw imageError(kernel, `its setup header ends early, at ${hex(headerEnd)}`);
 

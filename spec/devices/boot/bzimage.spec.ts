@@ -130,6 +130,7 @@ describe("bzImage, refused (L5)", () => {
   const table: readonly [string, BzImageFields, RegExp][] = [
     ["a version below 2.06", { version: 0x205 }, /boot protocol is 2\.05, 2\.06 or newer/],
     ["a zImage", { loadflags: 0 }, /zImage/],
+    ["one without a 32-bit entry", { code32Start: 0 }, /starts in real mode alone/],
     ["setup_sects beyond the file", { setupSects: 255, codeLength: 0 }, /truncated/],
     ["code shorter than syssize", { syssize: 0x101 }, /truncated: its header announces 5136 bytes, the file has 5120/],
     ["syssize 2^32-1", { syssize: 0xffff_ffff }, /truncated/],

@@ -113,6 +113,7 @@ export interface BzImageFields {
   readonly initSize?: number;
   readonly payloadLength?: number;
   readonly syssize?: number;
+  readonly code32Start?: number;
   /** Bytes of protected-mode code, filled with 0xcc. */
   readonly codeLength?: number;
 }
@@ -131,7 +132,7 @@ export function makeBzImage(fields: BzImageFields = {}): Uint8Array<ArrayBuffer>
   image.set([0x48, 0x64, 0x72, 0x53], 0x202);
   view.setUint16(0x206, fields.version ?? 0x20f, true);
   view.setUint8(0x211, fields.loadflags ?? 0x01);
-  view.setUint32(0x214, 0x10_0000, true);
+  view.setUint32(0x214, fields.code32Start ?? 0x10_0000, true);
   view.setUint32(0x22c, fields.initrdAddrMax ?? 0x7fff_ffff, true);
   view.setUint32(0x230, 0x20_0000, true);
   view.setUint8(0x234, fields.relocatable ?? 1);
