@@ -320,6 +320,11 @@ class KernelSupport implements XenKernel {
     this.#vm.xenSendEvtchn(port, this.#thread.parts.apicIds[vcpu] ?? 0);
   }
 
+  /** There is nothing to ask of the vCPUs: a signal alone ends a poll. */
+  wakePolls(): void {
+    this.#thread.kicks.requestAll(0);
+  }
+
   route(port: EvtchnPort, route: EvtchnRoute | undefined): void {
     if (!this.sendsEvents) return;
     if (route === undefined) {

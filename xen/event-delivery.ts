@@ -93,6 +93,9 @@ export class EventDelivery {
     if (!this.#bits.setPending(port)) return false;
     const told = this.#select(port, vcpu);
     if (Atomics.load(this.#words, POLLERS) !== 0) this.#wakePollers(port);
+    const { kernel } = this.#host;
+    // KVM polls whatever the callback is, but not beside FIFO channels.
+    if (kernel?.sendsEvents === true && !this.#fifo.active) kernel.wakePolls();
     return told;
   }
 

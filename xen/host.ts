@@ -52,6 +52,11 @@ export interface XenKernel {
   readonly findsSharedInfo: boolean;
   /** Makes `port` pending on `vcpu` by KVM_XEN_HVM_EVTCHN_SEND. Only when {@link sendsEvents}. */
   send(port: EvtchnPort, vcpu: VcpuId): void;
+  /**
+   * Ends the polls that vCPUs sleep in inside KVM, which knows nothing of pending bits that others set; to a guest that is
+   * a wake-up without an event. Only when {@link sendsEvents}.
+   */
+  wakePolls(): void;
   /** Offloads (or, with undefined, takes back) what a guest's EVTCHNOP_send on `port` does. */
   route(port: EvtchnPort, route: EvtchnRoute | undefined): void;
   /** Whether KVM sets pending bits and upcalls by itself, and polls: not while the guest uses FIFO channels. */

@@ -11,6 +11,7 @@
 #include "../lib/idt.h"
 #include "../lib/pci.h"
 #include "../lib/x86.h"
+#include "sched.h"
 
 #define PATIENCE (10 * SECOND)
 #define ROUNDS 5
@@ -49,6 +50,8 @@ CHECK(no_callback, "callback", "without a callback an event only becomes pending
   event_close(port);
 }
 
+CHECK(no_callback_poll, "callback", "without a callback a poll ends when another vCPU sends") { expect_poll_wakes(); }
+
 CHECK(gsi, "callback", "events of vCPU 0 come by a GSI") {
   const u32 gsi = 7; /* the parallel port's: nobody else drives it */
   if (machine.machine.ioapic == 0) return skip("there is no IOAPIC");
@@ -56,6 +59,7 @@ CHECK(gsi, "callback", "events of vCPU 0 come by a GSI") {
   long result = hvm_set_param(HVM_PARAM_CALLBACK_IRQ, CALLBACK_VIA_GSI(gsi));
   EXPECT(result == 0, "set_param gives %ld%s", result, error_name(result));
   if (result == 0) expect_upcalls(0, VECTOR_GSI, "GSI");
+  if (result == 0) expect_poll_wakes();
   EXPECT_EQ(hvm_set_param(HVM_PARAM_CALLBACK_IRQ, 0), 0);
   ioapic_mask(machine.machine.ioapic, gsi);
 }

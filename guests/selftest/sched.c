@@ -1,4 +1,6 @@
 /* sched_op: [SCHED] public/sched.h. */
+#include "sched.h"
+
 #include "check.h"
 
 #include "../lib/clock.h"
@@ -54,7 +56,7 @@ static void send_later(void *argument) {
   evtchn_send(*(evtchn_port_t *)argument);
 }
 
-CHECK(poll_wake, "sched", "poll returns when another vCPU sends to a masked port") {
+void expect_poll_wakes(void) {
   if (cpu_count < 2) return skip("there is one CPU");
   evtchn_port_t port = bind_ipi(cpus[0].xen_id, NULL);
   REQUIRE(port != 0 && event_masked(port), "no masked port");
@@ -67,6 +69,8 @@ CHECK(poll_wake, "sched", "poll returns when another vCPU sends to a masked port
   cpu_wait(&cpus[1], PATIENCE);
   event_close(port);
 }
+
+CHECK(poll_wake, "sched", "poll returns when another vCPU sends to a masked port") { expect_poll_wakes(); }
 
 CHECK(poll_many, "sched", "poll takes 128 ports and no more") {
   static evtchn_port_t ports[MAX_POLL_PORTS + 1];

@@ -321,7 +321,7 @@ describe("EventDelivery on the kernel transport", () => {
     const { guest, kernel } = kernelGuest();
     setCallback(guest, 0, 9);
     guest.xen.events.notifyGuest(guest.xen.storePort);
-    assert.deepEqual(kernel.calls, []);
+    assert.deepEqual(kernel.calls, ["wakePolls"]);
     assert.equal(guest.xen.delivery.upcallPending(vcpu0), true);
   });
 
@@ -353,6 +353,18 @@ describe("EventDelivery on the kernel transport", () => {
     guest.host.taken();
     guest.xen.delivery.setUpcallVector(vcpu1, 0x41 as Vector);
     assert.deepEqual(guest.host.taken(), [`request 1 ${SYNC}`]);
+  });
+
+  it("ends polls inside KVM when it has set a pending bit itself, without a vector to deliver by", () => {
+    const { guest, kernel } = kernelGuest();
+    guest.op(32, 7, 1, 0);
+    const ipi = guest.out(1);
+    kernel.calls.length = 0;
+    guest.op(32, 4, ipi);
+    assert.deepEqual(kernel.calls, ["wakePolls"]);
+    // It is pending already: whoever polls has seen it.
+    guest.op(32, 4, ipi);
+    assert.deepEqual(kernel.calls, ["wakePolls"]);
   });
 
   it("delivers by bitmap and a word to the vCPU's thread where KVM sends no events", () => {

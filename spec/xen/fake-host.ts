@@ -134,6 +134,9 @@ export class FakeKernel implements XenKernel {
   send(port: EvtchnPort, vcpu: VcpuId): void {
     this.calls.push(`send ${port} ${vcpu}`);
   }
+  wakePolls(): void {
+    this.calls.push("wakePolls");
+  }
   route(port: EvtchnPort, route: EvtchnRoute | undefined): void {
     if (route === undefined) this.routes.delete(port);
     else this.routes.set(port, route);
