@@ -120,7 +120,7 @@ export class AcpiPm implements Device {
   }
 
   reset(): void {
-    this.#locked(() => {
+    this.#lock.hold(() => {
       this.#words.fill(0);
       this.#words[W.halfPeriod] = this.#halfPeriods(this.#host.nowNs());
       this.#update();
@@ -138,14 +138,14 @@ export class AcpiPm implements Device {
 
   /** Raises the timer's interrupt if it is due. Harmless when called early. */
   expire(nowNs: number): void {
-    this.#locked(() => {
+    this.#lock.hold(() => {
       this.#update(nowNs);
     });
   }
 
   /** Somebody pressed the power button: asks the guest to shut down. */
   pressPowerButton(): void {
-    this.#locked(() => {
+    this.#lock.hold(() => {
       this.#words[W.pmSts] = this.#word(W.pmSts) | Pm1.powerButton;
       this.#update();
     });
@@ -153,7 +153,7 @@ export class AcpiPm implements Device {
 
   /** Sets a general-purpose event, `bit` 0..15. */
   raiseGpe(bit: number): void {
-    this.#locked(() => {
+    this.#lock.hold(() => {
       this.#words[W.gpeSts] = this.#word(W.gpeSts) | (1 << bit);
       this.#update();
     });
@@ -170,7 +170,7 @@ export class AcpiPm implements Device {
         }
       },
       write: (offset: number, size: AccessSize, value: number): void => {
-        this.#locked(() => {
+        this.#lock.hold(() => {
           file.write(offset, size, value, access);
         });
       },
@@ -253,15 +253,6 @@ export class AcpiPm implements Device {
 
   #word(index: number): number {
     return this.#words[index] ?? 0;
-  }
-
-  #locked(action: () => void): void {
-    this.#lock.acquire();
-    try {
-      action();
-    } finally {
-      this.#lock.release();
-    }
   }
 }
 

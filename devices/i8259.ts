@@ -104,7 +104,7 @@ export class I8259 implements Device {
   }
 
   reset(): void {
-    this.#locked(() => {
+    this.#lock.hold(() => {
       this.#words.fill(0, 0, OUTPUT);
       this.#set(0, W.lowest, SPURIOUS);
       this.#set(SLAVE, W.lowest, SPURIOUS);
@@ -143,7 +143,7 @@ export class I8259 implements Device {
 
   /** Sets both edge/level registers at once, bit n for IRQ n: what firmware does at power-on. */
   setTriggers(levelTriggered: number): void {
-    this.#locked(() => {
+    this.#lock.hold(() => {
       this.#writeElcr(0, levelTriggered & 0xff);
       this.#writeElcr(SLAVE, (levelTriggered >>> 8) & 0xff);
       this.#update();
@@ -321,14 +321,5 @@ export class I8259 implements Device {
 
   #set(chip: number, word: number, value: number): void {
     this.#words[chip * CHIP_WORDS + word] = value;
-  }
-
-  #locked(action: () => void): void {
-    this.#lock.acquire();
-    try {
-      action();
-    } finally {
-      this.#lock.release();
-    }
   }
 }

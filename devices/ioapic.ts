@@ -78,7 +78,7 @@ export class IoApic implements MmioDevice, IoHandler {
   }
 
   reset(): void {
-    this.#locked(() => {
+    this.#lock.hold(() => {
       this.#words.fill(0);
       for (let pin = 0; pin < IOAPIC_PINS; pin++) this.#setLow(pin, Rte.masked);
       for (let pin = 0; pin < IOAPIC_PINS; pin++) this.#host.routesChanged(pin);
@@ -91,7 +91,7 @@ export class IoApic implements MmioDevice, IoHandler {
 
   restore(state: ChipState): void {
     restoreChip(state, VERSION, this.#words);
-    this.#locked(() => {
+    this.#lock.hold(() => {
       for (let pin = 0; pin < IOAPIC_PINS; pin++) this.#host.routesChanged(pin);
     });
   }
@@ -142,7 +142,7 @@ export class IoApic implements MmioDevice, IoHandler {
 
   /** A local APIC ended the interrupt of `vector`: pins that are still asserted interrupt again, once each. */
   eoi(vector: number): void {
-    this.#locked(() => {
+    this.#lock.hold(() => {
       this.#endOfInterrupt(vector);
     });
   }
@@ -232,14 +232,5 @@ export class IoApic implements MmioDevice, IoHandler {
 
   #setLow(pin: number, value: number): void {
     this.#words[W.table + pin * 2] = value;
-  }
-
-  #locked(action: () => void): void {
-    this.#lock.acquire();
-    try {
-      action();
-    } finally {
-      this.#lock.release();
-    }
   }
 }

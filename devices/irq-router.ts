@@ -51,7 +51,7 @@ export class IrqRouter {
 
   /** Every line low, movable ones detached. */
   reset(): void {
-    this.#locked(() => {
+    this.#lock.hold(() => {
       this.#levels.fill(0);
       this.#movableTargets.fill(NOWHERE);
       this.#updateAll();
@@ -81,7 +81,7 @@ export class IrqRouter {
     const line = this.#allocate(undefined);
     const source = this.#fixedTargets.length - 1;
     const move = (target: number): void => {
-      this.#locked(() => {
+      this.#lock.hold(() => {
         this.#movableTargets[source] = target;
         this.#updateAll();
       });
@@ -109,7 +109,7 @@ export class IrqRouter {
 
   /** The PIIX3's routing changed: asserted PCI lines move to their new GSI. */
   routesChanged(): void {
-    this.#locked(() => {
+    this.#lock.hold(() => {
       this.#updateAll();
     });
   }
@@ -156,15 +156,6 @@ export class IrqRouter {
 
   #updateAll(): void {
     for (let gsi = 0; gsi < GSIS; gsi++) this.#update(gsi);
-  }
-
-  #locked(action: () => void): void {
-    this.#lock.acquire();
-    try {
-      action();
-    } finally {
-      this.#lock.release();
-    }
   }
 }
 

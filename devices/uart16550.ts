@@ -102,7 +102,7 @@ export class Uart16550 implements IoHandler {
 
   /** The rings keep what is in them: it is on the wire already. */
   reset(): void {
-    this.#locked(() => {
+    this.#lock.hold(() => {
       this.#words.fill(0);
       this.#words[W.msr] = CONNECTED;
       this.#words[W.dll] = 12; // 9600 baud, as firmware leaves it
@@ -129,7 +129,7 @@ export class Uart16550 implements IoHandler {
 
   /** Bytes were pushed to `input`. */
   receive(): void {
-    this.#locked(() => {
+    this.#lock.hold(() => {
       this.#fill();
       this.#update();
     });
@@ -137,7 +137,7 @@ export class Uart16550 implements IoHandler {
 
   /** Bytes were taken from `output`: THR may be empty again. */
   transmitted(): void {
-    this.#locked(() => {
+    this.#lock.hold(() => {
       if (this.#word(W.thrBlocked) === 0 || !this.#thrEmpty()) return;
       this.#words[W.thrBlocked] = 0;
       this.#words[W.thrEvent] = 1;
@@ -147,7 +147,7 @@ export class Uart16550 implements IoHandler {
 
   /** The line goes to break: the guest receives a zero byte with the break flag. */
   sendBreak(): void {
-    this.#locked(() => {
+    this.#lock.hold(() => {
       this.#words[W.errors] = this.#word(W.errors) | Lsr.break;
       this.#store(0);
       this.#update();
@@ -358,14 +358,5 @@ export class Uart16550 implements IoHandler {
 
   #word(index: number): number {
     return this.#words[index] ?? 0;
-  }
-
-  #locked(action: () => void): void {
-    this.#lock.acquire();
-    try {
-      action();
-    } finally {
-      this.#lock.release();
-    }
   }
 }

@@ -25,6 +25,16 @@ export class Lock {
     while (Atomics.exchange(this.#word, 0, CONTENDED) !== FREE) Atomics.wait(this.#word, 0, CONTENDED);
   }
 
+  /** What `action` answers, which holds the lock; it is let go of whatever comes of that. */
+  hold<T>(action: () => T): T {
+    this.acquire();
+    try {
+      return action();
+    } finally {
+      this.release();
+    }
+  }
+
   release(): void {
     if (Atomics.exchange(this.#word, 0, FREE) === CONTENDED) Atomics.notify(this.#word, 0, 1);
   }

@@ -135,7 +135,7 @@ export class IdeChannel {
 
   /** Power-on state, with all drives plugged in. No disk actor works. */
   reset(): void {
-    this.#locked(() => {
+    this.#lock.hold(() => {
       this.#resetting.fill(0);
       this.#job.reset();
       this.#master.reset();
@@ -155,7 +155,7 @@ export class IdeChannel {
   unplug(unit: 0 | 1, tired: () => boolean): boolean {
     for (;;) {
       const given = tired();
-      const done = this.#locked(() => this.#tryUnplug(this.#units[unit], given));
+      const done = this.#lock.hold(() => this.#tryUnplug(this.#units[unit], given));
       if (done !== "busy") return done === "unplugged";
       this.#job.await(tired);
     }
@@ -163,12 +163,12 @@ export class IdeChannel {
 
   /** Does something to a drive that no command may see half done, as changing its disc. */
   exclusively<T>(action: () => T): T {
-    return this.#locked(action);
+    return this.#lock.hold(action);
   }
 
   /** PCI's bus master enable bit has changed. */
   masterChanged(): void {
-    this.#locked(() => {
+    this.#lock.hold(() => {
       this.#transfer.tryDma();
     });
   }
@@ -231,16 +231,16 @@ export class IdeChannel {
   #jobsOf(unit: 0 | 1): JobSource {
     return {
       buffer: this.#transfer.buffer,
-      take: () => this.#locked(() => this.#job.take(unit)),
-      takeRead: (most) => this.#locked(() => this.#job.takeRead(unit, most)),
+      take: () => this.#lock.hold(() => this.#job.take(unit)),
+      takeRead: (most) => this.#lock.hold(() => this.#job.takeRead(unit, most)),
       giveBack: () => {
-        this.#locked(() => {
+        this.#lock.hold(() => {
           if (this.#job.running && !this.#job.giveBack()) this.#jobEnded(ended(0, 0, "stopped"));
         });
       },
       abandoned: () => this.#job.abandoned,
       finish: (result) => {
-        this.#locked(() => {
+        this.#lock.hold(() => {
           this.#jobEnded(result);
         });
       },
@@ -362,15 +362,6 @@ export class IdeChannel {
       numbers,
       this.#master.words,
     ];
-  }
-
-  #locked<T>(action: () => T): T {
-    this.#lock.acquire();
-    try {
-      return action();
-    } finally {
-      this.#lock.release();
-    }
   }
 }
 

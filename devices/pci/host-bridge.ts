@@ -88,7 +88,7 @@ export class PciHostBridge implements Device {
   }
 
   reset(): void {
-    this.#locked(() => {
+    this.#lock.hold(() => {
       Atomics.store(this.#words, ADDRESS, 0);
       this.#gone.fill(0);
       for (const pciFunction of this.functions) pciFunction.reset();
@@ -109,7 +109,7 @@ export class PciHostBridge implements Device {
     for (const pciFunction of this.functions) {
       pciFunction.restore(state.functions[pciFunction.name] ?? { version: 0, words: [] });
     }
-    this.#locked(() => {
+    this.#lock.hold(() => {
       this.#bump();
     });
   }
@@ -121,7 +121,7 @@ export class PciHostBridge implements Device {
 
   /** What PCI functions decode now, in slot order: only what is enabled. */
   decodes(): readonly PciDecode[] {
-    return this.#locked(() =>
+    return this.#lock.hold(() =>
       this.functions
         .filter((pciFunction) => !this.#isGone(placeOf(pciFunction)))
         .flatMap((pciFunction) => pciFunction.decodes().filter(({ enabled }) => enabled)),
@@ -133,7 +133,7 @@ export class PciHostBridge implements Device {
    * function itself goes on with what it does; the caller sees to its end. False when it was gone already.
    */
   remove(pciFunction: PciFunction): boolean {
-    return this.#locked(() => {
+    return this.#lock.hold(() => {
       const place = placeOf(pciFunction);
       if (this.#isGone(place)) return false;
       Atomics.or(this.#gone, place >> 5, 1 << (place & 31));
@@ -148,11 +148,11 @@ export class PciHostBridge implements Device {
 
   /** A configuration access from our side, as firmware would do it. */
   readConfig(pciFunction: PciFunction, offset: number, size: AccessSize): number {
-    return this.#locked(() => pciFunction.readConfig(offset, size));
+    return this.#lock.hold(() => pciFunction.readConfig(offset, size));
   }
 
   writeConfig(pciFunction: PciFunction, access: { offset: number; size: AccessSize; value: number }): void {
-    this.#locked(() => {
+    this.#lock.hold(() => {
       if (pciFunction.writeConfig(access.offset, access.size, access.value)) this.#bump();
     });
   }
@@ -162,7 +162,7 @@ export class PciHostBridge implements Device {
     const pciFunction = this.#selected(address);
     if (pciFunction === undefined) return allOnes(size);
     const register = (address & Address.registers) + offset;
-    return this.#locked(() => {
+    return this.#lock.hold(() => {
       if (offset + size <= DATA_PORTS) return pciFunction.readConfig(register, size);
       // An access that runs past 0xcff leaves the window: those bytes float high.
       let value = allOnes(size);
@@ -178,7 +178,7 @@ export class PciHostBridge implements Device {
     const pciFunction = this.#selected(address);
     if (pciFunction === undefined) return;
     const register = (address & Address.registers) + offset;
-    this.#locked(() => {
+    this.#lock.hold(() => {
       let changed = false;
       if (offset + size <= DATA_PORTS) {
         changed = pciFunction.writeConfig(register, size, value);
@@ -210,15 +210,6 @@ export class PciHostBridge implements Device {
   #bump(): void {
     Atomics.add(this.#words, GENERATION, 1);
     this.#decodesChanged();
-  }
-
-  #locked<T>(action: () => T): T {
-    this.#lock.acquire();
-    try {
-      return action();
-    } finally {
-      this.#lock.release();
-    }
   }
 }
 

@@ -37,6 +37,22 @@ describe("Lock", () => {
     assert.equal(word[0], 0);
   });
 
+  it("is held for an action, and free after it, also when that fails", () => {
+    const { word } = shared();
+    const lock = new Lock(word);
+    assert.equal(
+      lock.hold(() => word[0]),
+      1,
+    );
+    assert.equal(word[0], 0);
+    assert.throws(() => {
+      lock.hold(() => {
+        throw new RangeError("no");
+      });
+    }, RangeError);
+    assert.equal(word[0], 0);
+  });
+
   it("lets one thread at a time in, and wakes every one that waits", async () => {
     // A lost wake-up would leave a worker asleep, and this spec waiting for its time limit.
     const parts = shared();
