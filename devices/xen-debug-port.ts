@@ -8,7 +8,6 @@ import type { SharedArena } from "../shared/arena.js";
 import { port } from "../shared/brand.js";
 import { allOnes } from "../shared/io.js";
 import type { AccessSize, Device, IoHandler, PortRange } from "../shared/io.js";
-import { isConsoleText } from "../xen/console-text.js";
 import { LineBuffer } from "./line-buffer.js";
 
 export interface XenDebugPortHost {
@@ -18,6 +17,11 @@ export interface XenDebugPortHost {
 
 /** [HVMPORT] */
 export const XEN_DEBUG_PORT = 0xe9;
+/** [HVMPORT] What is neither printable nor one of these is dropped: printable ASCII goes from the blank to the tilde. */
+const TAB = 0x09;
+const NEWLINE = 0x0a;
+const BLANK = 0x20;
+const TILDE = 0x7e;
 
 export class XenDebugPort implements Device, IoHandler {
   readonly name = "xen-debug-port";
@@ -42,8 +46,12 @@ export class XenDebugPort implements Device, IoHandler {
 
   /** Bytes alone are characters. */
   write(_offset: number, size: AccessSize, value: number): void {
-    if (size !== 1 || !isConsoleText(value)) return;
+    if (size !== 1 || !isText(value)) return;
     const line = this.#line.push(value);
     if (line !== undefined) this.#host.log(line);
   }
+}
+
+function isText(value: number): boolean {
+  return (value >= BLANK && value <= TILDE) || value === TAB || value === NEWLINE;
 }

@@ -4,6 +4,7 @@ import type { RunnableMachine } from "../library.js";
 import type { MonitorHost } from "../monitor/command.js";
 import type { MonitorSession } from "../monitor/session.js";
 import type { FrontEnd, TerminalPlan } from "../options/chardevs.js";
+import { GuestText } from "./guest-text.js";
 import { InputQueue } from "./input-queue.js";
 import { Mux } from "./mux.js";
 import type { Terminal } from "./terminal.js";
@@ -13,7 +14,7 @@ export interface ConsolesOptions {
   readonly plan: TerminalPlan | undefined;
   readonly machine: Pick<RunnableMachine, "writeStream" | "onStream" | "sendBreak">;
   readonly monitor: MonitorHost;
-  /** Show what the guest writes to Xen's own console. */
+  /** Show what the guest writes to Xen's own console, control characters escaped. */
   readonly xenLog: boolean;
   /** Makes the terminal when it is first needed: to look at the standard streams takes milliseconds of start-up time. */
   openTerminal(): Terminal;
@@ -36,7 +37,10 @@ export class Consoles {
     for (const frontEnd of plan?.frontEnds ?? []) {
       if (frontEnd !== "monitor") machine.onStream(frontEnd, (bytes) => this.#show(bytes));
     }
-    if (options.xenLog) machine.onStream("xen-log", (bytes) => this.#show(bytes));
+    if (options.xenLog) {
+      const text = new GuestText();
+      machine.onStream("xen-log", (bytes) => this.#show(text.show(bytes)));
+    }
   }
 
   /** Takes the keys. */

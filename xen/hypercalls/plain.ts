@@ -1,7 +1,6 @@
 /** Hypercalls without sub-operation structs: timer, console, vm_assist; and those that guests are refused. */
 import { Errno } from "../abi/errno.js";
 import { ConsoleIo, DOMID_INVALID, Domctl, HypercallNumber, VmAssist } from "../abi/xen.js";
-import { keepConsoleText } from "../console-text.js";
 import type { XenParts } from "../parts.js";
 import { carried, numberError } from "./call.js";
 import type { Hypercall, HypercallCall } from "./call.js";
@@ -34,8 +33,7 @@ export const consoleIo: Hypercall = {
       const low = call.lo(2) + done;
       const high = carried(call.hi(2), low);
       if (!call.vm.read(high, low >>> 0, buffer, length)) return Errno.EFAULT;
-      const text = keepConsoleText(buffer, length);
-      if (text > 0) xen.host.consoleWrite(buffer.subarray(0, text));
+      xen.host.consoleWrite(buffer.subarray(0, length));
       done += length;
     }
     if (now < count) call.goOn({ pointer: 2, bytes: now, count: 1, done: now });

@@ -84,8 +84,8 @@ describe("Consoles", () => {
     const quiet = newConsoles(undefined);
     for (const { consoles, machine } of [loud, quiet]) {
       consoles.open();
-      machine.write("xen-log", "hello\n");
+      machine.write("xen-log", "hel\x1b[1mlo\n");
     }
-    assert.deepEqual([loud.shown(), quiet.shown()], ["hello\n", ""]);
+    assert.deepEqual([loud.shown(), quiet.shown()], ["hel\\x1b[1mlo\n", ""]);
   });
 });

@@ -35,7 +35,7 @@ const consoleIo = consoleIoOp.operation;
 const line = "# a line of the hypercall tables\n";
 
 export const consoleIoTable = consoleIoOp.table(
-  "CONSOLEIO_write goes to the host's log of the guest, but for what is not printable; what is typed there is not for it",
+  "CONSOLEIO_write goes to the host's log of the guest; what is typed there is not for it",
   [
     consoleIo.row("writes", {}, 0, {
       args: { 0: WRITE, 1: line.length, 2: at("data") },
