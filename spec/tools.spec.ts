@@ -19,6 +19,11 @@ const REFUSED = [
   ["soak", ["all"], "soak: Unexpected argument 'all'\n"],
   ["soak", ["--resets", "-1"], "soak: Option '--resets' argument is ambiguous\n"],
   ["matrix", ["--suites", "woody"], "matrix: --suites: there is no woody; there are bookworm,trixie,sid\n"],
+  [
+    "matrix",
+    ["--versions", "4.17"],
+    "matrix: --versions: there is no 4.17; there are 0x40000,0x4000a,0x40011,0x40013\n",
+  ],
   ["matrix", ["--tries", "2.5"], 'matrix: --tries takes a whole number from 1 on, not "2.5"\n'],
 ] as const;
 

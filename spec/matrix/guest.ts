@@ -15,11 +15,14 @@ import {
 export const SUITES = ["bookworm", "trixie", "sid"] as const satisfies readonly GuestSuite[];
 export const SIZES = [1, 2, 4] as const;
 export const TRANSPORTS = ["kernel", "userspace"] as const;
+/** As `xen-version` takes them. Linux takes other ways with newer ones: from 4.17 on, an upcall vector for each vCPU. */
+export const VERSIONS = ["0x40000", "0x4000a", "0x40011", "0x40013"] as const;
 
 export interface Combination {
   readonly suite: (typeof SUITES)[number];
   readonly smp: number;
   readonly transport: (typeof TRANSPORTS)[number];
+  readonly version: (typeof VERSIONS)[number];
 }
 
 export interface Verdict {
@@ -40,10 +43,10 @@ const TERSE = "loglevel=5";
 export async function runGuest(
   testbed: Testbed,
   kernel: GuestKernel,
-  { smp, transport }: Combination,
+  { smp, transport, version }: Combination,
   disk: string,
 ): Promise<Verdict> {
-  const vmmOptions = ["--accel", `kvm,xen-transport=${transport}`];
+  const vmmOptions = ["--accel", `kvm,xen-transport=${transport},xen-version=${version}`];
   const result = await runMainJob(testbed, { kernel, smp, disk, append: TERSE, vmmOptions });
   const { secondsToInit, seconds } = result;
   if (!result.done) return { secondsToInit, seconds, problems: [`not done: ${result.console.slice(-TAIL)}`] };

@@ -1,5 +1,5 @@
 /**
- * `npm run matrix`: Debian's kernels, each with 1, 2 and 4 vCPUs on both transports, one guest after the other in a testbed;
+ * `npm run matrix`: Debian's kernels, each with 1, 2 and 4 vCPUs on both transports at each chosen version of Xen, one guest after the other in a testbed;
  * a row of a Markdown table for each.
  *
  * A guest that goes wrong runs again in a fresh testbed, as an emulated host now and then
@@ -12,8 +12,9 @@ import { refuse, toolOptions, wholeNumber } from "../support/tool-options.js";
 import { TestbedError } from "../testbed/errors.js";
 import { guestKernel } from "../testbed/kernels.js";
 import { Testbed } from "../testbed/testbed.js";
-import { type Combination, runGuest, SIZES, SUITES, TRANSPORTS, type Verdict } from "./guest.js";
+import { type Combination, runGuest, SIZES, SUITES, TRANSPORTS, type Verdict, VERSIONS } from "./guest.js";
 
+const DEFAULT_VERSION = "0x4000a";
 const TOOL = {
   name: "matrix",
   usage: `usage: npm run matrix -- [options]
@@ -23,6 +24,7 @@ Debian's kernels as guests in the testbed, a row of a Markdown table for each. E
   --suites LIST      of ${SUITES.join()} (default: all)
   --smp LIST         of ${SIZES.join()} (default: all)
   --transports LIST  of ${TRANSPORTS.join()} (default: all)
+  --versions LIST    of ${VERSIONS.join()}, Xen's (default: ${DEFAULT_VERSION})
   --tries N          how often a guest runs that goes wrong (default 3)
   --help             this text
 `,
@@ -31,11 +33,13 @@ const values = toolOptions(TOOL, {
   suites: SUITES.join(),
   smp: SIZES.join(),
   transports: TRANSPORTS.join(),
+  versions: DEFAULT_VERSION,
   tries: "3",
 });
 const suites = chosen("suites", values.suites, SUITES);
 const sizes = chosen("smp", values.smp, SIZES);
 const transports = chosen("transports", values.transports, TRANSPORTS);
+const versions = chosen("versions", values.versions, VERSIONS);
 const tries = wholeNumber(TOOL, "tries", values.tries, 1);
 
 const log = (line: string): void => {
@@ -46,7 +50,11 @@ const folder = await mkdtemp(join(tmpdir(), "xenolith-matrix-"));
 
 /** The chosen combinations, kernel by kernel. */
 function combinations(): Combination[] {
-  return suites.flatMap((suite) => sizes.flatMap((smp) => transports.map((transport) => ({ suite, smp, transport }))));
+  return suites.flatMap((suite) =>
+    sizes.flatMap((smp) =>
+      transports.flatMap((transport) => versions.map((version) => ({ suite, smp, transport, version }))),
+    ),
+  );
 }
 
 /** Those of `all` that the comma-separated list names, in the order of `all`. */
@@ -76,25 +84,27 @@ async function leaveTestbed(): Promise<void> {
 
 /** Prints the combination's row; true when it came through in the end. */
 async function show(combination: Combination): Promise<boolean> {
-  const { suite, smp, transport } = combination;
-  const { version } = await guestKernel(suite, log);
+  const { suite, smp, transport, version } = combination;
+  const kernel = await guestKernel(suite, log);
   for (let round = 1; round <= tries; round += 1) {
     const { secondsToInit, seconds, problems } = await attempt(combination);
     const well = problems.length === 0;
-    for (const problem of problems) log(`${suite}, ${smp} vCPUs, ${transport}, try ${round}: ${problem}`);
+    for (const problem of problems) {
+      log(`${suite}, ${smp} vCPUs, ${transport}, Xen ${version}, try ${round}: ${problem}`);
+    }
     if (!well) await leaveTestbed();
     if (!well && round < tries) continue;
     const verdict = well ? (round === 1 ? "yes" : `yes, in try ${round}`) : "no";
     console.log(
-      `| ${suite} | ${version} | ${smp} | ${transport} | ${verdict} | ${secondsToInit?.toFixed(1) ?? "–"} | ${seconds.toFixed(1)} |`,
+      `| ${suite} | ${kernel.version} | ${smp} | ${transport} | ${version} | ${verdict} | ${secondsToInit?.toFixed(1) ?? "–"} | ${seconds.toFixed(1)} |`,
     );
     return well;
   }
   return false;
 }
 
-console.log("| suite | kernel | vCPUs | transport | all well | seconds to init | to power-off |");
-console.log("|---|---|---|---|---|---|---|");
+console.log("| suite | kernel | vCPUs | transport | Xen | all well | seconds to init | to power-off |");
+console.log("|---|---|---|---|---|---|---|---|");
 try {
   for (const combination of combinations()) {
     if (!(await show(combination))) process.exitCode = 1;
