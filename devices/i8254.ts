@@ -147,13 +147,14 @@ export class I8254 implements Device {
       // A pulse: the controllers see the rising edge wherever the line stood.
       this.#host.irq0.set(0);
       this.#host.irq0.set(1);
-      this.#scheduleNext(nowNs);
+      this.#scheduleNext(deadline, nowNs);
     } finally {
       this.#lock.release();
     }
   }
 
-  #scheduleNext(nowNs: number): void {
+  /** After the edge that was due at `deadline`. */
+  #scheduleNext(deadline: number, nowNs: number): void {
     const mode = this.#mode(0);
     if (mode !== 2 && mode !== 3) {
       this.#schedule(0);
@@ -164,8 +165,9 @@ export class I8254 implements Device {
     const given = Math.max((this.#words[EDGES] ?? 0) + 1, due - MAX_BEHIND);
     this.#words[EDGES] = given;
     const periodNs = (count * NS) / CLOCK_HZ;
-    // Behind: at up to twice the rate, so that the guest can take each interrupt before the next comes.
-    const next = given < due ? nowNs + periodNs / 2 : this.#edgeTime(given + 1);
+    // Behind: at twice the rate, so that the guest can take each interrupt before the next comes. Counted from when this one
+    // was due, or who always calls late would never catch up; but not all at once.
+    const next = given < due ? Math.max(deadline + periodNs / 2, nowNs + periodNs / 4) : this.#edgeTime(given + 1);
     this.#schedule(Math.max(next, nowNs + MIN_GAP_NS));
   }
 
