@@ -193,9 +193,15 @@ export class I8254 implements Device {
     // Mode bit 2 counts only for modes 4 and 5. [8254] figure 7
     const mode = (value & 0x0e) >= 0x0c ? value & ~0x08 : value;
     this.#set(channel, W.control, mode & 0x3f);
-    for (const word of [W.loaded, W.running, W.writeHigh, W.readHigh, W.latchLeft, W.statusLatched]) {
+    for (const word of [W.loaded, W.writeHigh, W.readHigh, W.latchLeft, W.statusLatched]) {
       this.#set(channel, word, 0);
     }
+    this.#stop(channel);
+  }
+
+  /** Nothing counts and OUT is as the mode has it before the first clock: a control word, and a first byte in mode 0. */
+  #stop(channel: number): void {
+    this.#set(channel, W.running, 0);
     if (channel !== 0) return;
     this.#host.irq0.set(initialOutput(this.#mode(0)));
     this.#schedule(0);
@@ -225,6 +231,7 @@ export class I8254 implements Device {
     if (access === Access.both && this.#get(channel, W.writeHigh) === 0) {
       this.#set(channel, W.writeLow, value);
       this.#set(channel, W.writeHigh, 1);
+      if (this.#mode(channel) === 0) this.#stop(channel);
       return;
     }
     this.#set(channel, W.writeHigh, 0);

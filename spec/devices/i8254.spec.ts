@@ -227,6 +227,24 @@ describe("I8254", () => {
     assert.ok(given >= 98, `${given} interrupts in a second`);
   });
 
+  it("stops counting in mode 0 at the first byte of a new count", () => {
+    const board = new Board();
+    runSteps(board.ports, [
+      ["out", 0x43, 1, 0x30],
+      ["out", 0x40, 1, 0x00],
+      ["out", 0x40, 1, 0x10],
+    ]);
+    board.pass(0x800);
+    board.ports.out(0x40, 1, 0x00); // [8254] "Mode 0": counting is disabled, OUT goes low
+    assert.equal(board.clock.deadline, Infinity);
+    board.pass(0x1000);
+    board.chip.expire(board.clock.now);
+    assert.equal(board.irq0.level, 0);
+    board.ports.out(0x40, 1, 0x20);
+    board.expire();
+    assert.equal(board.irq0.level, 1);
+  });
+
   it("does not interrupt more often than every 50 us, whatever the count", () => {
     const board = new Board();
     runSteps(board.ports, [
