@@ -20,7 +20,7 @@
 static const char *const groups[] = {
   "cpuid", "version", "hypercall", "memory", "hvm",   "smp",   "callback", "vcpu",     "evtchn", "ipi",
   "pirq",  "time",    "timer",     "runstate", "power", "sched", "tables", "grant", "xenstore", "disk", "fifo",
-  "hyperv", "console", "platform", "message", "ide", "virtio", "high", "suspend",
+  "hyperv", "console", "platform", "pit", "message", "ide", "virtio", "high", "suspend",
   "net",
 };
 
