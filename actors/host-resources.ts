@@ -37,7 +37,7 @@ import { openNet } from "./host/open-net.js";
 import type { OpenNet } from "./host/open-net.js";
 import type { CpuidEntry } from "./host/vcpu.js";
 import { showsHyperv } from "./hyperv-cpuid.js";
-import { hypercallMsr, userspaceMsrs } from "./hypercall-msr.js";
+import { hypercallMsr, watchedMsrs } from "./hypercall-msr.js";
 import { allocateRam, controlLayout, ramHva, scratchOf, ThreadSlot } from "./machine-memory.js";
 import type { MachineMemory, Rom } from "./machine-memory.js";
 import { MemorySlot } from "./memory-slots.js";
@@ -325,9 +325,10 @@ function enableXen(vm: Vm, transport: Transport, config: ResolvedConfig): void {
   // Both transports: the hypercall page is ours to fill, and its writer's mode is the guest's.
   vm.enableCap("X86_USER_SPACE_MSR", MSR_EXIT_FILTER);
   const msr = hypercallMsr(config);
-  vm.filterMsrs(transport.kind === "kernel" ? [msr] : userspaceMsrs(config, false), msr);
+  const sends = transport.kind === "kernel" && (transport.flags & KvmXenFlag.EVTCHN_SEND) !== 0;
+  vm.filterMsrs(sends ? [msr] : watchedMsrs(config, false), msr);
   if (transport.kind === "kernel") {
-    if ((transport.flags & KvmXenFlag.EVTCHN_SEND) !== 0) {
+    if (sends) {
       checked(
         "KVM_XEN_HVM_SET_ATTR",
         vm.xenSetAttr(KvmXenAttr.XEN_VERSION, config.accel.xenVersion),

@@ -18,7 +18,10 @@ export function xenCpuidBase(config: Pick<ResolvedConfig, "cpu">): number {
   return showsHyperv(config) ? LEAVES_BESIDE_HYPERV : LEAVES_ALONE;
 }
 
-/** A kernel that writes it runs at its own addresses: the moment to look at its hypercall functions. */
+/**
+ * A kernel that writes it runs at its own addresses: the moment to look at its hypercall functions. And the first that a
+ * processor lets us see after INIT and SIPI.
+ */
 export const MSR_EFER = 0xc000_0080;
 /**
  * And a kernel that another one has started (kexec), which finds EFER as it wants it and does not write it: Linux sets GS
@@ -26,7 +29,7 @@ export const MSR_EFER = 0xc000_0080;
  */
 export const MSR_GS_BASE = 0xc000_0101;
 
-/** The MSRs of which we see writes on the userspace transport; `another` while the next kernel is waited for. */
-export function userspaceMsrs(config: Pick<ResolvedConfig, "cpu">, another: boolean): readonly number[] {
+/** The MSRs of which we see writes where KVM does not send events itself; `another` while the next kernel is waited for. */
+export function watchedMsrs(config: Pick<ResolvedConfig, "cpu">, another: boolean): readonly number[] {
   return [hypercallMsr(config), MSR_EFER, ...(another ? [MSR_GS_BASE] : [])];
 }

@@ -28,7 +28,7 @@ import type { MsrExit, VmExit } from "./host/exit.js";
 import { kvmSegment, KvmSystemEvent } from "./host/kvm-abi.js";
 import { Vcpu } from "./host/vcpu.js";
 import { checked, SYS } from "./host/libc.js";
-import { hypercallMsr, MSR_EFER, MSR_GS_BASE, userspaceMsrs } from "./hypercall-msr.js";
+import { hypercallMsr, MSR_EFER, MSR_GS_BASE, watchedMsrs } from "./hypercall-msr.js";
 import { KernelFrame, RegisterFrame } from "./hypercall-frames.js";
 import { showsHyperv } from "./hyperv-cpuid.js";
 import type { VcpuOutcome, VcpuWorkerInit } from "./protocol.js";
@@ -316,10 +316,9 @@ export class VcpuThread {
   /** The MSRs whose writes we see (hypercall-msr.ts). False when the guest is to get a #GP. */
   #filteredMsr(index: number, high: number, low: number): boolean {
     if (index === this.#hypercallMsr) return this.#placeHypercallPage(high, low);
-    if ((index !== MSR_EFER && index !== MSR_GS_BASE) || !this.#userspaceXen) return false;
-    this.#rewriteHypercalls();
-    // The first that a processor lets us see after INIT and SIPI.
-    if (index === MSR_EFER) this.#sync?.renewClock();
+    if (index !== MSR_EFER && index !== MSR_GS_BASE) return false;
+    if (this.#userspaceXen) this.#rewriteHypercalls();
+    if (index === MSR_EFER) this.#renewed();
     else if (this.#kernelLooks > 0 && --this.#kernelLooks === 0) this.#awaitKernel(0);
     return this.#vcpu.setMsr(index, (BigInt(high) << 32n) | BigInt(low));
   }
@@ -339,7 +338,7 @@ export class VcpuThread {
   /** Looks out for a kernel that another one starts, so many times: each goes through what may be its image. */
   #awaitKernel(looks: number): void {
     this.#kernelLooks = looks;
-    this.#thread.vm.filterMsrs(userspaceMsrs(this.#thread.config, looks > 0), this.#hypercallMsr);
+    this.#thread.vm.filterMsrs(watchedMsrs(this.#thread.config, looks > 0), this.#hypercallMsr);
   }
 
   /**
@@ -441,10 +440,16 @@ export class VcpuThread {
           this.#finishExit();
         },
         renewed: () => {
-          this.#sync?.renewClock();
+          this.#renewed();
         },
       },
     });
+  }
+
+  /** INIT took the clock, and from the local APIC an upcall that the guest had not taken: Xen tells it anew as that goes on. */
+  #renewed(): void {
+    this.#sync?.renewClock();
+    this.#awaitUpcall();
   }
 
   /** KVM finishes the instruction of an I/O exit at the next entry: lets it, without running the guest on. */

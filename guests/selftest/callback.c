@@ -102,3 +102,29 @@ CHECK(apic_off, "callback", "an event that comes while the local APIC is off is 
   }
   event_close(port);
 }
+
+static volatile bool deaf;
+
+static void turn_deaf(void *unused) {
+  (void)unused;
+  interrupts_off();
+  deaf = true;
+  for (;;) pause();
+}
+
+CHECK(apic_init, "callback", "an event whose vector INIT takes from the local APIC is told of when that is on again") {
+  if (cpu_count < 2) return skip("there is one CPU");
+  REQUIRE_EQ(use_upcall_vectors(), 0);
+  evtchn_port_t port = bind_ipi(cpus[1].xen_id, NULL);
+  REQUIRE(port != 0, "no port");
+  event_listen(port, NULL, NULL);
+  for (u32 round = 1; round <= ROUNDS && !failed(); round++) {
+    deaf = false;
+    cpu_run(&cpus[1], turn_deaf, NULL);
+    REQUIRE(WAIT_FOR(deaf, PATIENCE), "CPU 1 does not answer");
+    EXPECT_EQ(evtchn_send(port), 0);
+    REQUIRE(smp_start_one(1, PATIENCE), "CPU 1 does not come up again");
+    EXPECT(WAIT_FOR(event_ports[port].count == round, PATIENCE), "event %u does not come", round);
+  }
+  event_close(port);
+}
