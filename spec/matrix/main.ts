@@ -1,6 +1,6 @@
 /**
- * `npm run matrix`: Debian's kernels, each with 1, 2 and 4 vCPUs on both transports at each chosen version of Xen, one guest after the other in a testbed;
- * a row of a Markdown table for each.
+ * `npm run matrix`: Debian's kernels, each with 1, 2 and 4 vCPUs on both transports at each chosen version of Xen,
+ * one guest after the other in a testbed; a row of a Markdown table for each.
  *
  * A guest that goes wrong runs again in a fresh testbed, as an emulated host now and then
  * corrupts memory; what was wrong is told on the standard error. Exit code 1 when a guest never came through.
