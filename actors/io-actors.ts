@@ -67,8 +67,15 @@ export class IoActors {
     if (!this.#ending && !this.#othersStarted) this.#startOthers();
   }
 
-  /** The actor of a PV disk, which a guest has connected to for the first time. */
-  startDisk(index: number): void {
+  /** The actor of a PV disk, which a guest has connected to for the first time. Rejects as `startWorker` throws. */
+  async startXenDisk(index: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#startDisk(index);
+      resolve();
+    });
+  }
+
+  #startDisk(index: number): void {
     // Nobody would tell it to end.
     if (this.#ending) return;
     const { parts, disks } = this.#host.resources;
@@ -81,7 +88,7 @@ export class IoActors {
   #startOthers(): void {
     this.#othersStarted = true;
     const { parts, nets } = this.#host.resources;
-    for (const [index, { attach }] of parts.config.disks.entries()) if (attach.kind !== "xen") this.startDisk(index);
+    for (const [index, { attach }] of parts.config.disks.entries()) if (attach.kind !== "xen") this.#startDisk(index);
     for (const [index, { port2: control }] of this.#netChannels.entries()) {
       const events = this.#host.openEvents();
       const init = { parts, index, events, control, net: at(nets, index) };

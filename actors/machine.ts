@@ -473,7 +473,7 @@ export class Machine implements AsyncDisposable {
       if (event.kind === "log") {
         this.#log(event.record);
         if (event.record.level === "trace") this.#control.traceFlow.arrived();
-      } else if (event.kind === "disk-wanted") this.#io.startDisk(event.disk);
+      } else if (event.kind === "disk-wanted") this.#orFail(this.#io.startXenDisk(event.disk));
       else if (event.kind === "tray") {
         this.#orFail(this.#devices.api.trayHeard(event.disk));
         this.#media.trayMoved(event.disk, event.open);
