@@ -62,7 +62,10 @@ void expect_poll_wakes(void) {
   REQUIRE(port != 0 && event_masked(port), "no masked port");
   u64 start = now_ns();
   cpu_run(&cpus[1], send_later, &port);
-  EXPECT_EQ(poll(&port, 1, start + PATIENCE), 0);
+  /* It may come back early, and does so at once where KVM makes a yield of it. */
+  do {
+    EXPECT_EQ(poll(&port, 1, start + PATIENCE), 0);
+  } while (!failed() && !event_pending(port) && now_ns() < start + PATIENCE);
   u64 elapsed = now_ns() - start;
   EXPECT(event_pending(port), "the port is not pending after %lu us", elapsed / 1000);
   EXPECT(elapsed < PATIENCE / 2, "it takes %lu ms", elapsed / MS);
