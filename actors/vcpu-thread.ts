@@ -184,17 +184,19 @@ export class VcpuThread {
   }
 
   #loop(): VcpuOutcome {
-    const { kicks, lifecycle } = this.#thread;
+    const { kicks } = this.#thread;
     const index = this.#index;
     // A guest that was reset softly goes on with the vCPUs that it had.
     let crash = this.#power?.settle();
     this.#sync?.resume();
-    while (!lifecycle.stopping) {
+    while (!this.#isToStop()) {
       // Serving may let KVM finish an instruction, which swallows a kick: look again.
       for (let asked = kicks.take(index); asked !== 0 && crash === undefined; asked = kicks.take(index)) {
         crash = this.#serve(asked);
       }
       if (crash !== undefined) return this.#crashed(crash);
+      // And at this: that kick may have been the one to stop.
+      if (this.#isToStop()) break;
       if (this.#extIntWaits || this.#upcallWaits) this.#inject();
       kicks.enter(index);
       const exit = this.#vcpu.enter();
@@ -208,6 +210,11 @@ export class VcpuThread {
     this.#finishExit();
     this.#sync?.rest();
     return { kind: "stopped" };
+  }
+
+  /** May change at any time. */
+  #isToStop(): boolean {
+    return this.#thread.lifecycle.stopping;
   }
 
   /** Handles one exit; the reason when the guest cannot go on. */

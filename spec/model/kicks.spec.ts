@@ -15,6 +15,8 @@ const VCPU = 0;
 const REQUESTS = 0;
 const STATE = 2;
 const INSIDE = 1;
+/** A request that has the vCPU finish its exit. */
+const FINISHES = 1;
 /** As many times as a vCPU can be got out of the guest here, and once more. */
 const ROUNDS = 7;
 
@@ -26,6 +28,8 @@ class Fixture {
   /** Requests that the vCPU has taken. */
   readonly taken = new Int32Array(new SharedArrayBuffer(4));
   readonly running = new Int32Array(new SharedArrayBuffer(4));
+  readonly stopping = new Int32Array(new SharedArrayBuffer(4));
+  readonly stopped = new Int32Array(new SharedArrayBuffer(4));
 
   kicks(): Kicks {
     const runs = [new KvmRun(this.#areas, 0, AREA)];
@@ -42,6 +46,33 @@ class Fixture {
     const interrupted = this.host.run({ tid: 0, area: this.#bytes, exit, running: this.running, exits });
     kicks.leave(VCPU);
     if (interrupted) kicks.clear(VCPU);
+  }
+
+  /**
+   * One round of a vCPU that has an exit to finish when it is asked for something, which swallows a kick, and that leaves its
+   * loop when it is to stop; `again` is its look at that after it has served.
+   */
+  stoppableRound(again: boolean): void {
+    const kicks = this.kicks();
+    const area = { tid: 0, area: this.#bytes, exit: runOffset("immediateExit"), running: this.running, exits: false };
+    if (this.#stops()) return;
+    for (let asked = kicks.take(VCPU); asked !== 0; asked = kicks.take(VCPU)) {
+      if ((asked & FINISHES) === 0) continue;
+      new KvmRun(this.#areas, 0, AREA).setImmediateExit();
+      this.host.run(area);
+      kicks.clear(VCPU);
+    }
+    if (again && this.#stops()) return;
+    kicks.enter(VCPU);
+    this.host.run(area);
+    kicks.leave(VCPU);
+    kicks.clear(VCPU);
+  }
+
+  #stops(): boolean {
+    if (Atomics.load(this.stopping, 0) === 0) return false;
+    Atomics.store(this.stopped, 0, 1);
+    return true;
   }
 
   vcpu(all: number, exits: number): readonly (() => void)[] {
@@ -91,6 +122,29 @@ async function held(plant?: Plant): Promise<Explored> {
   );
 }
 
+/** Somebody takes a vCPU down, and somebody stops the machine. */
+async function stopped(again: boolean): Promise<Explored> {
+  const fixture = new Fixture();
+  return explore({
+    threads: {
+      vcpu: Array.from({ length: 4 }, () => () => {
+        fixture.stoppableRound(again);
+      }),
+      other: () => {
+        fixture.kicks().request(VCPU, FINISHES);
+      },
+      machine: () => {
+        Atomics.store(fixture.stopping, 0, 1);
+        fixture.kicks().request(VCPU, 2);
+      },
+    },
+    check: ({ ended }) => {
+      assert(!ended.includes(false), "the vCPU stays in the guest for ever");
+      assert.equal(fixture.stopped[0], 1);
+    },
+  });
+}
+
 describe("Kicks, in every interleaving", () => {
   it("get a vCPU out of the guest for each request, whose bits it then takes", async () => {
     const { interleavings } = await requests();
@@ -100,6 +154,12 @@ describe("Kicks, in every interleaving", () => {
   it("hold a vCPU out of the guest, and let it go on", async () => {
     const { interleavings } = await held();
     assert(interleavings > 100_000n, `${interleavings}`);
+  });
+
+  it("stop a vCPU that finishes its exit just then, as it looks once more before it goes in", async () => {
+    const { interleavings } = await stopped(true);
+    assert(interleavings > 10_000n, `${interleavings}`);
+    await assert.rejects(stopped(false), /in the guest for ever/);
   });
 
   it("are found out when a vCPU says late that it is inside", async () => {
