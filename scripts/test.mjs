@@ -17,7 +17,7 @@ const CHECKS = ["lint", "format", "arrows"];
 const LAST_TRY_MS = 32 * 60_000;
 /** Random inputs in CI, in milliseconds, if by then that leaves them; when the last of them is to have ended; and too few. */
 const FUZZ_MS = 10 * 60_000;
-const FUZZ_END_MS = 36 * 60_000;
+const FUZZ_END_MS = 34 * 60_000;
 const FUZZ_LEAST_MS = 60_000;
 
 ensurePackages([
