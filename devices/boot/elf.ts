@@ -216,8 +216,7 @@ export function findNote(image: ImageSource, elf: Elf, owner: string, type: numb
     const what = `note segment ${segment.index}`;
     if (segment.fileSize > MAX_NOTE_BYTES) throw imageError(image, `${what} has ${segment.fileSize} bytes`);
     const notes = readImage(image, segment.offset, segment.fileSize, what);
-    // Notes are padded to 4 bytes, or to 8 in a segment that says so, whatever the class.
-    const found = searchNotes(notes, segment.align === 8 ? 8 : 4, owner, type);
+    const found = searchNotes(notes, segment.align, owner, type);
     if (found !== undefined) return found;
   }
   return findNoteInSections(image, elf, owner, type);
@@ -236,13 +235,21 @@ function findNoteInSections(image: ImageSource, elf: Elf, owner: string, type: n
     const size = word(row, layout, layout.sh.size);
     if (row.getUint32(4, true) !== SHT_NOTE || size > MAX_NOTE_BYTES || start + size > image.size) continue;
     const notes = readImage(image, start, size, `note section ${index}`);
-    const found = searchNotes(notes, word(row, layout, layout.sh.addralign) === 8 ? 8 : 4, owner, type);
+    const found = searchNotes(notes, word(row, layout, layout.sh.addralign), owner, type);
     if (found !== undefined) return found;
   }
   return undefined;
 }
 
-function searchNotes(notes: Uint8Array<ArrayBuffer>, align: number, owner: string, type: number): DataView | undefined {
+/** `declared` is the alignment of the segment or section. */
+function searchNotes(
+  notes: Uint8Array<ArrayBuffer>,
+  declared: number,
+  owner: string,
+  type: number,
+): DataView | undefined {
+  // Notes are padded to 4 bytes, or to 8 where that is declared, whatever the class.
+  const align = declared === 8 ? 8 : 4;
   const view = new DataView(notes.buffer);
   let at = 0;
   while (at + 12 <= notes.length) {
