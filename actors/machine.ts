@@ -37,8 +37,8 @@ import type { ActorEvent } from "./protocol.js";
 import { giveInput } from "./stream-input.js";
 import type { StreamName } from "./streams.js";
 import { TripleFaults } from "./triple-faults.js";
-import { beginVcpu, resetVcpus, runVcpus, startVcpus, vcpuCpuids } from "./vcpu-actors.js";
-import type { StartedVcpus, VcpuHandle, VcpusRun } from "./vcpu-actors.js";
+import { resetVcpus, runAsItIs, runFromReset, runVcpus, startVcpus, vcpuCpuids } from "./vcpu-actors.js";
+import type { StartedVcpus, VcpuHandle, VcpuRun } from "./vcpu-actors.js";
 import { endWorkers, unlessDead, within } from "./waiting.js";
 import { SuspendAnswer, XenControl } from "./xen-control.js";
 
@@ -160,7 +160,7 @@ export class Machine implements AsyncDisposable {
       await Promise.race([unlessDead(this.#devices, this.#devices.api.connected()), this.ended]);
       this.#expect("stopped", "start");
     }
-    if (this.#vcpus.length === 1) this.#go(beginVcpu(this.#registers));
+    if (this.#vcpus.length === 1) this.#go(runFromReset(this.#registers));
     else {
       await resetVcpus(this.#vcpus, this.#registers);
       // It may have been stopped meanwhile.
@@ -364,17 +364,17 @@ export class Machine implements AsyncDisposable {
   }
 
   /** Lets the vCPUs run and follows them. */
-  #go(run = runVcpus): void {
+  #go(run = runAsItIs): void {
     this.#status = "running";
     this.#halting = false;
     this.#running = this.#follow(run);
   }
 
   /** Runs the guest until it is paused or ends, over as many resets as it asks for. Never rejects. */
-  async #follow(firstRun: VcpusRun): Promise<void> {
+  async #follow(firstRun: VcpuRun): Promise<void> {
     try {
-      for (let run = firstRun; ; run = runVcpus) {
-        const outcomes = await run(this.#vcpus);
+      for (let run = firstRun; ; run = runAsItIs) {
+        const outcomes = await runVcpus(this.#vcpus, run);
         this.#clock.stop();
         const failed = outcomes.find((outcome) => outcome.kind === "failed");
         if (failed !== undefined) throw fromRecord(failed.error);

@@ -18,8 +18,8 @@ export interface VcpuHandle extends ActorHandle {
   readonly api: Remote<VcpuApi>;
 }
 
-/** How vCPUs begin to run: with the state that they have, or a machine's only one with its power-on state. */
-export type VcpusRun = (vcpus: readonly VcpuHandle[]) => Promise<readonly VcpuOutcome[]>;
+/** How a vCPU is told to run: with the state that it has, or a machine's only one with its power-on state. */
+export type VcpuRun = (api: Remote<VcpuApi>) => Promise<VcpuOutcome>;
 
 type Cpuids = readonly (readonly CpuidEntry[])[];
 
@@ -75,13 +75,16 @@ export async function resetVcpus(vcpus: readonly VcpuHandle[], registers: BootRe
 }
 
 /** Runs the guest until all vCPUs are at rest. */
-export const runVcpus: VcpusRun = (vcpus) =>
-  Promise.all(vcpus.map((vcpu) => unlessDead<VcpuOutcome>(vcpu, vcpu.api.run())));
+export async function runVcpus(vcpus: readonly VcpuHandle[], run: VcpuRun): Promise<readonly VcpuOutcome[]> {
+  return Promise.all(vcpus.map((vcpu) => unlessDead(vcpu, run(vcpu.api))));
+}
+
+export const runAsItIs: VcpuRun = (api) => api.run();
 
 /**
  * The first start of a machine with one vCPU, whose reset no other's has to wait for: that thread goes on by itself, rather than
  * tell us and be told, which takes as long as the reset.
  */
-export function beginVcpu(registers: BootRegisters | undefined): VcpusRun {
-  return (vcpus) => Promise.all(vcpus.map((vcpu) => unlessDead<VcpuOutcome>(vcpu, vcpu.api.begin(registers))));
+export function runFromReset(registers: BootRegisters | undefined): VcpuRun {
+  return (api) => api.begin(registers);
 }
