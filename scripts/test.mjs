@@ -15,9 +15,10 @@ const CHECKS = ["lint", "format", "arrows"];
 
 /** Milliseconds from the start on: later than that there is no time to try again. */
 const LAST_TRY_MS = 32 * 60_000;
-/** Random inputs in CI, in milliseconds, if by then that leaves them; when the last of them is to have ended; and too few. */
+/** How long random inputs are tried in CI, in milliseconds: for less where that would end later than so long after the start. */
 const FUZZ_MS = 10 * 60_000;
 const FUZZ_END_MS = 34 * 60_000;
+/** Less is not worth beginning. */
 const FUZZ_LEAST_MS = 60_000;
 
 ensurePackages([
@@ -67,7 +68,7 @@ if (failed === 0 || process.env.CI !== "true") {
 
 if (failed === 0 && process.env.CI === "true") await fuzz();
 
-/** For as long as there is time, up to the whole of it: what is left out is said. */
+/** Where there is no time for it, that is said and counted. */
 async function fuzz() {
   const ms = Math.min(FUZZ_MS, FUZZ_END_MS - performance.now());
   if (ms >= FUZZ_LEAST_MS) await check("fuzz", "--seconds", String(Math.floor(ms / 1000)));

@@ -1,10 +1,11 @@
 /**
  * C structs over shared memory: declared once as `field: type`, read and written through generated accessors.
  *
- * `sizeof` from the C header is a required argument; a layout that disagrees throws when it is first used (spec/abi uses all).
- * Until then nothing of it is made: each thread loads every layout, needs a few, and a guest waits for its first thread.
- * Fields follow C's rules of alignment, so padding need not be named. A view is made once per consumer and re-aimed with `at()`: no allocation.
- * DataView has no atomics: words that both sides race on are reached through Int32Arrays and Atomics instead.
+ * `sizeof` from the C header is a required argument; a layout that disagrees throws when it is first used (spec/abi uses
+ * all). Until then nothing of it is made: each thread loads every layout, needs a few, and a guest waits for its first
+ * thread. Fields follow C's rules of alignment, so padding need not be named. A view is made once per consumer and re-aimed
+ * with `at()`: no allocation. DataView has no atomics: words that both sides race on are reached through Int32Arrays and
+ * Atomics instead.
  */
 
 /** One field's type: how many bytes, how aligned, how it is read and written. */
