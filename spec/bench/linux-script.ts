@@ -1,4 +1,5 @@
 /** What the Linux guest does for its figures, and how they are read from its console. */
+import { BenchError } from "./errors.js";
 import type { TestbedName } from "./options.js";
 
 /** By name: seconds, seconds per GiB, microseconds. Those of a disk that was not used are 0. */
@@ -27,7 +28,7 @@ export function linuxScript(withDisk: boolean): string {
   return `${withDisk ? DISK_SCRIPT : ""}poweroff -f\n`;
 }
 
-/** @throws RangeError when the guest did not say all that it should */
+/** @throws BenchError when the guest did not say all that it should */
 export function linuxFigures(console: string, secondsToInit: number, withDisk: boolean): LinuxFigures {
   const figures = { "boot-to-init": secondsToInit, "disk-throughput": 0, "disk-latency-4k": 0, "ide-throughput": 0 };
   if (!withDisk) return figures;
@@ -46,6 +47,6 @@ export function linuxFigures(console: string, secondsToInit: number, withDisk: b
 function stampOf(console: string, name: string): number {
   const text = new RegExp(`^bench-${name} (\\d+\\.\\d+)\\r?$`, "m").exec(console)?.[1];
   if (text === undefined)
-    throw new RangeError(`The guest has no stamp ${name}: ${JSON.stringify(console.slice(-1000))}`);
+    throw new BenchError(`The guest has no stamp ${name}: ${JSON.stringify(console.slice(-1000))}`);
   return Number(text);
 }

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { VmmError } from "../../shared/errors.js";
+import { whyNoGuests } from "../support/require-kvm.js";
 import { TestbedError } from "../testbed/errors.js";
 import type { LocalBenchmark } from "./benchmark.js";
 import { BenchError } from "./errors.js";
@@ -34,7 +35,6 @@ async function main(options: BenchOptions): Promise<number> {
   const print = (result: Result): void => {
     process.stdout.write(`${options.json ? jsonLine(result) : tableRow(result)}\n`);
   };
-  if (!options.json) process.stdout.write(`${tableHead()}\n`);
   let code = 0;
   const attempt = async (what: string, work: () => Promise<void>): Promise<void> => {
     try {
@@ -45,6 +45,13 @@ async function main(options: BenchOptions): Promise<number> {
       code = FAILED;
     }
   };
+  const here = [...options.local, ...(options.xenInTestbed ? [] : options.xen)];
+  const reason = here.length === 0 ? undefined : whyNoGuests();
+  if (reason !== undefined) {
+    log(`bench: ${here.join(", ")}: ${reason}`);
+    return FAILED;
+  }
+  if (!options.json) process.stdout.write(`${tableHead()}\n`);
   if (options.local.length > 0) await runLocal(options, print, attempt);
   if (options.xen.length > 0) {
     await attempt(options.xen.join(", "), async () => {

@@ -1,4 +1,5 @@
 /** The guests that time port accesses, set up for one run: guests/bench/port-loop.h has their parameters and their report. */
+import { BenchError } from "./errors.js";
 
 export interface PortLoop {
   readonly iterations: number;
@@ -27,9 +28,9 @@ export function portImage(image: Buffer, loop: PortLoop): Buffer {
   return copy;
 }
 
-/** TSC cycles that the loop took, of what it wrote to the debug console. @throws RangeError when that is no report */
+/** TSC cycles that the loop took, of what it wrote to the debug console. @throws BenchError when that is no report */
 export function reportedCycles(output: string): number {
   const digits = /^([0-9a-f]{16})\r?\n$/.exec(output)?.[1];
-  if (digits === undefined) throw new RangeError(`Not a report of the port loop: ${JSON.stringify(output)}`);
+  if (digits === undefined) throw new BenchError(`Not a report of the port loop: ${JSON.stringify(output)}`);
   return Number.parseInt(digits, 16);
 }

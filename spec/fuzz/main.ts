@@ -2,7 +2,7 @@
  * `npm run fuzz`: random and mutated inputs. Prints the seed that it starts from; a finding has its own, which repeats it.
  * Exit code 1 when there is a finding.
  */
-import { refuse, toolOptions, wholeNumber } from "../support/tool-options.js";
+import { refuse, requireHost, toolOptions, wholeNumber } from "../support/tool-options.js";
 import { whyNoGuests } from "../support/require-kvm.js";
 import { ENTRANCES as PURE_ENTRANCES } from "./entrances.js";
 import { fuzz } from "./fuzz.js";
@@ -35,16 +35,18 @@ const TURN_MS = 10_000;
 /** Further than any turn gets, so that no two turns try the same. */
 const TURN_SEEDS = 10_000_000;
 
-const noGuests = whyNoGuests("fuzz.elf");
-const ENTRANCES = [...PURE_ENTRANCES, ...(noGuests === undefined ? GUEST_ENTRANCES : [])];
+const ENTRANCES = [...PURE_ENTRANCES, ...GUEST_ENTRANCES];
 /** By its name, or by the first part of several. */
-const chosen = ENTRANCES.filter(
+const named = ENTRANCES.filter(
   ({ name }) => values.entrance === undefined || name === values.entrance || name.startsWith(`${values.entrance}-`),
 );
-if (noGuests !== undefined) console.log(`no entrance of a guest is tried: ${noGuests}`);
-if (chosen.length === 0) {
+if (named.length === 0) {
   refuse(TOOL, `there is no entrance ${values.entrance ?? ""}: ${ENTRANCES.map(({ name }) => name).join(", ")}`);
 }
+const noGuests = whyNoGuests("fuzz.elf");
+const chosen = noGuests === undefined ? named : PURE_ENTRANCES.filter((entrance) => named.includes(entrance));
+if (chosen.length === 0) requireHost(TOOL, noGuests);
+if (noGuests !== undefined) console.log(`no entrance of a guest is tried: ${noGuests}`);
 const turnMs = seconds === 0 ? TURN_MS : (seconds * 1000) / chosen.length;
 const tried = new Map<string, number>();
 console.log(`seed ${firstSeed}`);

@@ -2,7 +2,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { toolOptions, wholeNumber } from "../support/tool-options.js";
+import { whyNoGuests } from "../support/require-kvm.js";
+import { requireHost, toolOptions, wholeNumber } from "../support/tool-options.js";
 import { keptByThread } from "./binding.js";
 import { heldNow } from "./holdings.js";
 import { soakMachines, soakPauses, soakResets } from "./soak.js";
@@ -26,6 +27,7 @@ const machines = wholeNumber(TOOL, "machines", values.machines);
 const atOnce = wholeNumber(TOOL, "at-once", values["at-once"], 1);
 const resets = wholeNumber(TOOL, "resets", values.resets);
 const pauses = wholeNumber(TOOL, "pauses", values.pauses);
+requireHost(TOOL, whyNoGuests("hello.elf", "life.elf"));
 /** So many threads that do nothing but load the binding. */
 const BARE_THREADS = 480;
 /** A line of progress for each part of so many. */

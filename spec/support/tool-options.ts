@@ -1,7 +1,8 @@
 /** The options of the project's own tools (`npm run fuzz`, `soak`, `matrix`): `--name VALUE`, and `--help`. */
 import { parseArgs } from "node:util";
 
-/** Exit code of a command line that cannot be. */
+/** Exit codes: of a host that lacks something, and of a command line that cannot be. */
+const HOST_ERROR = 1;
 const USAGE_ERROR = 2;
 
 /** Each option with its default; `undefined` for one that need not be there. */
@@ -42,7 +43,14 @@ export function wholeNumber(tool: Tool, option: string, text: string, least = 0)
   return refuse(tool, `--${option} takes a whole number from ${least} on, not ${JSON.stringify(text)}`);
 }
 
-/** Ends the process with one line. */
+/** Ends the process with one line when this host has not what the tool needs. */
+export function requireHost(tool: Tool, lack: string | undefined): void {
+  if (lack === undefined) return;
+  process.stderr.write(`${tool.name}: ${lack}\n`);
+  process.exit(HOST_ERROR);
+}
+
+/** Ends the process with one line about its command line. */
 export function refuse(tool: Tool, why: string): never {
   // Node's own message goes on with what one could have meant.
   process.stderr.write(`${tool.name}: ${why.split(/\.\s/)[0] ?? why}\n`);
