@@ -9,6 +9,9 @@ const HARMLESS = new Set(["TTYWrap", "PipeWrap", "Timeout", "Immediate", "FSReqC
 /** Descriptors that only machines open. */
 const OF_MACHINES = /kvm|xen-overlays/;
 
+/** How much longer than its limit of time says a spec may take: on a host that is emulated. */
+const PATIENCE = Number(process.env["XENOLITH_SPEC_PATIENCE"] ?? 1);
+
 /** Workers that run, and during which spec each was started. */
 const workers = new Map<Worker, string>();
 let current = "before the first spec";
@@ -30,7 +33,9 @@ function descriptors(): readonly string[] {
 
 export const mochaHooks: RootHookObject = {
   beforeEach(this: Context) {
-    current = this.currentTest?.fullTitle() ?? current;
+    const test = this.currentTest;
+    current = test?.fullTitle() ?? current;
+    test?.timeout(PATIENCE * test.timeout());
   },
   async afterAll() {
     await settle(() => workers.size === 0 && handles().length === 0 && descriptors().length === 0);
