@@ -7,45 +7,35 @@
 import type { VcpuId } from "../shared/brand.js";
 import { toRecord, unreachable } from "../shared/errors.js";
 import { LogLimiter } from "../shared/log.js";
-import { hex64 } from "../shared/trace.js";
 import { VirtualMemory } from "../shared/virtual-memory.js";
 import type { PagingRegisters } from "../shared/virtual-memory.js";
 import type { BootRegisters } from "../devices/boot/registers.js";
 import { VcpuRequest } from "../xen/host.js";
-import { HYPERCALL_PORT, writeHypercallPage } from "../xen/hypercall-page.js";
-import type { StubCall } from "../xen/hypercall-page.js";
+import { HYPERCALL_PORT } from "../xen/hypercall-page.js";
 import { needsDevices } from "../xen/hypercalls/needs-devices.js";
 import { applyBootState } from "./boot-state.js";
 import { isAmd } from "./cpu-topology.js";
 import { describeInternalError, describeVcpu } from "./crash-report.js";
-import { upcallDeadline } from "./deadlines.js";
 import { readRegisters } from "./dump/registers.js";
 import type { VcpuRegisters } from "./dump/registers.js";
 import { ExitHistory } from "./exit-history.js";
 import { CoalescedWrites } from "./host/coalesced-writes.js";
-import { KvmRun, SyncRegs } from "./host/exit.js";
-import type { MsrExit, VmExit } from "./host/exit.js";
-import { kvmSegment, KvmSystemEvent } from "./host/kvm-abi.js";
+import { SyncRegs } from "./host/exit.js";
+import type { VmExit } from "./host/exit.js";
+import { KvmSystemEvent } from "./host/kvm-abi.js";
 import { Vcpu } from "./host/vcpu.js";
 import { checked, SYS } from "./host/libc.js";
-import { hypercallMsr, MSR_EFER, MSR_GS_BASE, watchedMsrs } from "./hypercall-msr.js";
 import { KernelFrame, RegisterFrame } from "./hypercall-frames.js";
 import { showsHyperv } from "./hyperv-cpuid.js";
 import type { VcpuOutcome, VcpuWorkerInit } from "./protocol.js";
 import { ReadyDisks } from "./ready-disks.js";
 import type { MachineThread, XenParts } from "./thread.js";
-import { trace } from "./trace.js";
-import { UpcallRetry } from "./upcall-retry.js";
+import { VcpuInterrupts } from "./vcpu-interrupts.js";
+import { inLongMode, segmentAt, VcpuMsrs } from "./vcpu-msrs.js";
 import { VcpuPower } from "./vcpu-power.js";
 import { XenVcpuSync } from "./xen-vcpu-sync.js";
 
-const EFER_LMA = 0x400;
 const TRIPLE_FAULT = "triple fault: the guest could not handle an exception while handling another";
-/** In the registers that KVM leaves in the run area. */
-const RIP = KvmRun.REGS + 16 * 8;
-const PAGE_MASK_LOW = 0xffff_f000;
-/** Few writes of GS are between a soft reset and the next kernel. */
-const KERNEL_LOOKS = 16;
 /** How long a vCPU that is down sleeps when an interrupt that it does not take keeps KVM from sleeping. */
 const DOWN_LOOK_MS = 10;
 
@@ -60,20 +50,12 @@ export class VcpuThread {
   readonly #sync: XenVcpuSync | undefined;
   readonly #power: VcpuPower | undefined;
   readonly #userspaceXen: boolean;
-  readonly #hypercallMsr: number;
-  /** Looks that are left at whether another kernel has shown itself since the guest reset itself softly. */
-  #kernelLooks = 0;
-  /** How stubs of the hypercall page call. */
-  readonly #stubCall: keyof typeof StubCall;
+  readonly #interrupts: VcpuInterrupts;
+  readonly #msrs: VcpuMsrs;
   readonly #coalesced: CoalescedWrites | undefined;
   readonly #readyDisks: ReadyDisks;
   readonly #history = new ExitHistory();
   readonly #warned = new LogLimiter(4);
-  /** The 8259 pair or an upcall waits until the guest opens its interrupts, or an upcall until its local APIC is on. */
-  #extIntWaits = false;
-  #upcallWaits = false;
-  /** A vCPU that cannot be told is looked at again when nothing else makes it exit. */
-  readonly #upcallRetry = new UpcallRetry();
   /** CPUID leaf 1's eax. */
   readonly #signature: number;
   /** Not its first power-on. */
@@ -95,8 +77,6 @@ export class VcpuThread {
     this.#signature = setup.cpuid.find((entry) => entry.function === 1)?.eax ?? 0;
     this.#xen = thread.xen;
     this.#userspaceXen = thread.parts.transport.kind === "userspace";
-    this.#hypercallMsr = hypercallMsr(thread.config);
-    this.#stubCall = this.#userspaceXen ? "out" : isAmd(setup.cpuid) ? "vmmcall" : "vmcall";
     const { coalescedAt, memory } = thread.parts;
     if (coalescedAt > 0) {
       const ring = runArea.offset + coalescedAt;
@@ -116,6 +96,16 @@ export class VcpuThread {
     );
     this.#kernelFrame = new KernelFrame(index, run);
     this.#registerFrame = new RegisterFrame(index, run);
+    this.#interrupts = new VcpuInterrupts(thread, index, this.#vcpu);
+    this.#msrs = new VcpuMsrs(thread, index, {
+      vcpu: this.#vcpu,
+      virtual: this.#virtual,
+      stubCall: this.#userspaceXen ? "out" : isAmd(setup.cpuid) ? "vmmcall" : "vmcall",
+      renewed: () => {
+        this.#renewed();
+      },
+      sregs: () => this.#sregsOfExit(),
+    });
     this.#sync = thread.xen === undefined ? undefined : new XenVcpuSync(thread, index, this.#vcpu, thread.xen);
     this.#power = thread.xen === undefined ? undefined : this.#powerOf(thread.xen);
     thread.kicks.enlist(index, checked("gettid", thread.libc.syscall(SYS.gettid), "name the vCPU's thread"));
@@ -136,18 +126,16 @@ export class VcpuThread {
     this.#used = true;
     this.#power?.reset();
     this.#history.reset();
-    this.#extIntWaits = false;
-    this.#upcallWaits = false;
-    this.#vcpu.run.requestInterruptWindow = false;
+    this.#interrupts.reset();
     this.#sync?.reset();
   }
 
   /** The Xen domain was reset under a guest that goes on. */
   softReset(): void {
     this.#devicesReady = false;
-    this.#upcallWaits = false;
+    this.#interrupts.softReset();
     this.#sync?.reset();
-    if (this.#userspaceXen) this.#awaitKernel(KERNEL_LOOKS);
+    this.#msrs.softReset();
   }
 
   /** The vCPU rests behind a hypercall, whose result is in rax. */
@@ -197,7 +185,7 @@ export class VcpuThread {
       if (crash !== undefined) return this.#crashed(crash);
       // And at this: that kick may have been the one to stop.
       if (this.#isToStop()) break;
-      if (this.#extIntWaits || this.#upcallWaits) this.#inject();
+      if (this.#interrupts.wait && this.#power?.parked !== true) this.#interrupts.inject();
       kicks.enter(index);
       const exit = this.#vcpu.enter();
       kicks.leave(index);
@@ -233,7 +221,7 @@ export class VcpuThread {
         return undefined;
       case "rdmsr":
       case "wrmsr":
-        this.#msr(exit);
+        this.#msrs.access(exit);
         return undefined;
       case "ioapic-eoi":
         this.#thread.board.ioapic.eoi(exit.vector);
@@ -281,8 +269,7 @@ export class VcpuThread {
   #hypercallByPort(): void {
     const frame = this.#registerFrame;
     const { sregs } = this.#vcpu.run;
-    const cs = this.#segmentAt(sregs.cs);
-    frame.fetch((sregs.efer & EFER_LMA) !== 0 && cs.l !== 0, this.#segmentAt(sregs.ss).dpl);
+    frame.fetch(inLongMode(sregs), segmentAt(sregs.ss).dpl);
     this.#hypercall(frame);
   }
 
@@ -304,68 +291,11 @@ export class VcpuThread {
     this.#vcpu.storeRegs();
   }
 
-  #segmentAt(field: Uint8Array): ReturnType<typeof kvmSegment.view> {
-    return kvmSegment.view(field.buffer).at(field.byteOffset);
-  }
-
-  #msr(exit: MsrExit): void {
-    const { run } = this.#vcpu;
-    const write = exit.kind === "wrmsr";
-    const { index, high, low } = exit;
-    // [XENMSR] The MSR that places the hypercall page reads as zero.
-    const accepted = write ? this.#filteredMsr(index, high, low) : index === this.#hypercallMsr;
-    run.answerMsr(!accepted);
-    if (trace.msr.hasSubscribers) {
-      trace.msr.publish({ vcpu: this.#index, write, index, value: hex64(high, low), accepted });
-    }
-  }
-
-  /** The MSRs whose writes we see (hypercall-msr.ts). False when the guest is to get a #GP. */
-  #filteredMsr(index: number, high: number, low: number): boolean {
-    if (index === this.#hypercallMsr) return this.#placeHypercallPage(high, low);
-    if (index !== MSR_EFER && index !== MSR_GS_BASE) return false;
-    if (this.#userspaceXen) this.#rewriteHypercalls();
-    if (index === MSR_EFER) this.#renewed();
-    else if (this.#kernelLooks > 0 && --this.#kernelLooks === 0) this.#awaitKernel(0);
-    return this.#vcpu.setMsr(index, (BigInt(high) << 32n) | BigInt(low));
-  }
-
-  #rewriteHypercalls(): void {
-    const { run } = this.#vcpu;
-    const high = run.view.getUint32(RIP + 4, true);
-    const low = run.view.getUint32(RIP, true) + (high === 0 ? this.#segmentAt(run.sregs.cs).base : 0);
-    this.#virtual.begin();
-    const at = this.#virtual.translate(high, low >>> 0, false);
-    const rewritten = at < 0 ? 0 : (this.#xen?.domain.rewrite.rewriteAround(at) ?? 0);
-    if (rewritten === 0) return;
-    this.#thread.log.info("hypercalls of the guest's kernel rewritten", { rewritten });
-    if (this.#kernelLooks > 0) this.#awaitKernel(0);
-  }
-
-  /** Looks out for a kernel that another one starts, so many times: each goes through what may be its image. */
-  #awaitKernel(looks: number): void {
-    this.#kernelLooks = looks;
-    this.#thread.vm.filterMsrs(watchedMsrs(this.#thread.config, looks > 0), this.#hypercallMsr);
-  }
-
-  /**
-   * Fills the page whose address the guest wrote; false when it has no such page. The low 12 bits are the page's index.
-   * KVM's own Xen support would do it, but latches the guest's mode by EFER then, and not by the code that wrote, as Xen.
-   */
-  #placeHypercallPage(high: number, low: number): boolean {
-    if ((low & ~PAGE_MASK_LOW) !== 0) return false;
-    const page = new Uint8Array(4096);
-    writeHypercallPage(page, this.#stubCall);
-    const sregs = this.#sregsOfExit();
-    this.#xen?.domain.latchLongMode((sregs.efer & EFER_LMA) !== 0 && this.#segmentAt(sregs.cs).l !== 0);
-    return this.#thread.processorMemory.write(high * 0x1_0000_0000 + low, page);
-  }
-
   /** What was asked by others; the reason when the guest cannot go on. */
   #serve(requests: number): string | undefined {
     if ((requests & VcpuRequest.syncXen) !== 0) this.#sync?.push();
-    if ((requests & VcpuRequest.extInt) !== 0) this.#extIntWaits = true;
-    if ((requests & VcpuRequest.upcall) !== 0) this.#awaitUpcall();
+    if ((requests & VcpuRequest.extInt) !== 0) this.#interrupts.awaitExtInt();
+    if ((requests & VcpuRequest.upcall) !== 0) this.#interrupts.awaitUpcall();
     if ((requests & VcpuRequest.callback) !== 0) this.#thread.callback.drive();
     return (requests & VcpuRequest.power) === 0 ? undefined : this.#settle();
   }
@@ -391,53 +321,6 @@ export class VcpuThread {
     if (delivery.callbackAsserted()) delivery.callbackLineCheck();
   }
 
-  /** Puts what waits into the guest if it takes interrupts now, or asks for an exit when it does. */
-  #inject(): void {
-    if (this.#power?.parked === true) return;
-    const { run } = this.#vcpu;
-    if (this.#upcallWaits) this.#injectUpcall();
-    if (!this.#extIntWaits) return;
-    const { i8259 } = this.#thread.board;
-    if (i8259.output === 0) this.#extIntWaits = false;
-    else if (run.readyForInterrupt) {
-      const vector = i8259.acknowledge();
-      this.#vcpu.interrupt(vector);
-      this.#traceInterrupt(vector, "8259");
-      this.#extIntWaits = (i8259.output as number) !== 0;
-    }
-    run.requestInterruptWindow = this.#extIntWaits;
-  }
-
-  #awaitUpcall(): void {
-    if (this.#upcallWaits) this.#upcallRetry.failed();
-    else this.#upcallRetry.over();
-    this.#upcallWaits = true;
-  }
-
-  #injectUpcall(): void {
-    this.#upcallWaits = !this.#upcall();
-    const { clock, config, deadlines } = this.#thread;
-    const next = this.#upcallWaits ? clock.nowNs() + this.#upcallRetry.gapNs : Infinity;
-    deadlines.arm(upcallDeadline(this.#index, config.vcpus.count), next);
-  }
-
-  /** Tells the guest of events, if there are any; false when it cannot be told now. */
-  #upcall(): boolean {
-    if (this.#xen === undefined) return true;
-    const { delivery } = this.#xen.domain;
-    // On the kernel transport KVM sees evtchn_upcall_pending by itself as it enters the guest: leaving it was all there was to do
-    const vector = this.#userspaceXen ? delivery.upcallVector(this.#index) : 0;
-    if (vector === 0) return delivery.upcallByOwnVector(this.#index);
-    // The global vector goes past the LAPIC, without EOI, so it can only go in while interrupts are open
-    if (!this.#vcpu.run.interruptsEnabled || !this.#vcpu.injectPastLapic(vector)) return false;
-    this.#traceInterrupt(vector, "upcall");
-    return true;
-  }
-
-  #traceInterrupt(vector: number, by: "8259" | "upcall"): void {
-    if (trace.interrupt.hasSubscribers) trace.interrupt.publish({ vector, target: this.#index, by });
-  }
-
   #powerOf({ domain }: XenParts): VcpuPower {
     return new VcpuPower(this.#index, {
       vcpu: this.#vcpu,
@@ -456,7 +339,7 @@ export class VcpuThread {
   /** INIT took the clock, and from the local APIC an upcall that the guest had not taken: Xen tells it anew as that goes on. */
   #renewed(): void {
     this.#sync?.renewClock();
-    this.#awaitUpcall();
+    this.#interrupts.awaitUpcall();
   }
 
   /** KVM finishes the instruction of an I/O exit at the next entry: lets it, without running the guest on. */

@@ -34,6 +34,11 @@ const ELSEWHERE: readonly (readonly [path: string, spec: string, reason: string]
   ["actors/thread.ts", "spec/actors/machine.kvm.spec.ts", "builds parts that have specs"],
   ["actors/vcpu-actors.ts", "spec/actors/machine.kvm.spec.ts", "starts what machines run on"],
   ["actors/vcpu-role.ts", "spec/actors/machine.kvm.spec.ts", "an entry point"],
+  [
+    "actors/vcpu-msrs.ts",
+    "spec/actors/next-kernel.kvm.spec.ts",
+    "a guest that another one starts is all that it is for",
+  ],
   ["actors/vcpu-thread.ts", "spec/actors/machine.kvm.spec.ts", "the loop around KVM_RUN"],
   ["actors/workers.ts", "spec/actors/failures.kvm.spec.ts", "seen by how machines end"],
   ["actors/worker-entry.ts", "spec/actors/machine.kvm.spec.ts", "how every thread begins"],
