@@ -8,8 +8,7 @@ import assert from "node:assert/strict";
 import { checkDisk, readFromDisk } from "../testbed/guest-image.js";
 import { type PcRun, shareDisk, startPc, xenAndIdeDisk } from "../testbed/pc-guest.js";
 import { partitionOf, pcDisk, type PcSuite } from "../testbed/pc-disk.js";
-import { requireTestbed } from "../testbed/require-testbed.js";
-import type { Testbed } from "../testbed/testbed.js";
+import { testbedOfSuite } from "../testbed/suite-testbed.js";
 import { troubleIn } from "./main-job.js";
 
 export interface Pc {
@@ -31,26 +30,17 @@ const WRITTEN = "xenolith\n".repeat(1000);
 /** Declares the specs: a file for each, as files run side by side. */
 export function describePcBoot({ suite, release, smp }: Pc): void {
   describe(`Debian ${suite} on the disk of a PC with ${smp} vCPU${smp === 1 ? "" : "s"}`, () => {
-    let testbed: Testbed;
+    const booted = testbedOfSuite();
     let disk: string;
     let code: number;
     let stderr: string;
     const answers: Record<string, string> = {};
 
-    before("boots a testbed", async function () {
-      testbed = await requireTestbed(this);
-    });
-
-    after(async () => {
-      // Not there when the suite was skipped
-      await (testbed as Testbed | undefined)?.[Symbol.asyncDispose]();
-    });
-
     before("boots, writes, reboots, looks and powers off", async function () {
       this.timeout(WHOLE_MS);
-      const shared = await shareDisk(testbed, await pcDisk(suite, console.log));
+      const shared = await shareDisk(booted.testbed, await pcDisk(suite, console.log));
       disk = shared.host;
-      const pc = startPc(testbed, { smp, options: xenAndIdeDisk(shared.inside) });
+      const pc = startPc(booted.testbed, { smp, options: xenAndIdeDisk(shared.inside) });
       try {
         await logIn(pc);
         const ask = async (name: string, line: string): Promise<void> => {

@@ -7,8 +7,7 @@ import { TestbedError } from "../testbed/errors.js";
 import { checkDisk, guestDisk, readFromDisk } from "../testbed/guest-image.js";
 import { guestKernel, type GuestKernel, type GuestSuite } from "../testbed/kernels.js";
 import { runLinux } from "../testbed/linux-guest.js";
-import { requireTestbed } from "../testbed/require-testbed.js";
-import type { Testbed } from "../testbed/testbed.js";
+import { testbedOfSuite } from "../testbed/suite-testbed.js";
 import {
   givenFile,
   InterruptCounts,
@@ -50,16 +49,7 @@ const GUEST_MS = 420_000;
 
 describe("Debian as a Xen HVM guest", function () {
   const folder = temporaryFolder();
-  let testbed: Testbed;
-
-  before("boots a testbed", async function () {
-    testbed = await requireTestbed(this);
-  });
-
-  after(async () => {
-    // Not there when the suite was skipped
-    await (testbed as Testbed | undefined)?.[Symbol.asyncDispose]();
-  });
+  const booted = testbedOfSuite();
 
   for (const { suite, release, smp, append, transport, moving = false } of GUESTS) {
     describe(`${suite}'s kernel with ${smp} vCPU${smp === 1 ? "" : "s"}, ${transport ?? "kernel"} transport`, () => {
@@ -73,7 +63,7 @@ describe("Debian as a Xen HVM guest", function () {
         if (suite === "bookworm-i386" && !(await emulatesPae())) {
           cannotRun(this, "the testbed's emulator breaks PAE, and the place to mend was not found in it");
         }
-        result = await runMainJob(testbed, {
+        result = await runMainJob(booted.testbed, {
           kernel,
           smp,
           disk: folder.path(`${suite}-${smp}.img`),
@@ -145,7 +135,7 @@ describe("Debian as a Xen HVM guest", function () {
       code,
       console: output,
       stderr,
-    } = await runLinux(testbed, {
+    } = await runLinux(booted.testbed, {
       kernel: await guestKernel("bookworm"),
       smp: 2,
       disk,

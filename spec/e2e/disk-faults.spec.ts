@@ -7,8 +7,7 @@
 import assert from "node:assert/strict";
 import { guestKernel } from "../testbed/kernels.js";
 import { runLinux } from "../testbed/linux-guest.js";
-import { requireTestbed } from "../testbed/require-testbed.js";
-import type { Testbed } from "../testbed/testbed.js";
+import { testbedOfSuite } from "../testbed/suite-testbed.js";
 
 const GUEST_MS = 420_000;
 const MODULES = ["ata_piix", "sd_mod", "virtio_pci", "virtio_blk", "xen-blkfront"];
@@ -78,13 +77,12 @@ poweroff -f
 `;
 
 describe("A disk of the host's that fails a Linux guest", function () {
-  let testbed: Testbed;
+  const booted = testbedOfSuite({ cpus: 1 });
   let output = "";
   let code: number;
   let stderr: string;
 
-  before("boots a testbed and runs the guest", async function () {
-    testbed = await requireTestbed(this, { cpus: 1 });
+  before("runs the guest", async function () {
     this.timeout(GUEST_MS);
     await must(PREPARE);
     let asked = 0;
@@ -93,7 +91,7 @@ describe("A disk of the host's that fails a Linux guest", function () {
       ["== vanish\n", VANISH],
     ] as const;
     const started: Promise<void>[] = [];
-    const run = await runLinux(testbed, {
+    const run = await runLinux(booted.testbed, {
       kernel: await guestKernel("trixie"),
       smp: 2,
       script: SCRIPT,
@@ -117,13 +115,8 @@ describe("A disk of the host's that fails a Linux guest", function () {
     if (!output.includes("== alive")) assert.fail(`The guest did not finish:\n${output}\n${stderr}`);
   });
 
-  after(async () => {
-    // Not there when the suite was skipped
-    await (testbed as Testbed | undefined)?.[Symbol.asyncDispose]();
-  });
-
   async function must(command: string): Promise<void> {
-    const { code: status, stderr: said } = await testbed.run(command);
+    const { code: status, stderr: said } = await booted.testbed.run(command);
     assert.equal(status, 0, `${command}: ${said}`);
   }
 

@@ -2,8 +2,7 @@
 import assert from "node:assert/strict";
 import { guestKernel } from "../testbed/kernels.js";
 import { runLinux } from "../testbed/linux-guest.js";
-import { requireTestbed } from "../testbed/require-testbed.js";
-import type { Testbed } from "../testbed/testbed.js";
+import { testbedOfSuite } from "../testbed/suite-testbed.js";
 import { troubleIn } from "./main-job.js";
 
 /** For one run, on a host that has other things to do. */
@@ -20,25 +19,17 @@ poweroff -f
 `;
 
 describe("Xen beside Hyper-V", function () {
-  let testbed: Testbed;
-
-  before("boots a testbed", async function () {
-    testbed = await requireTestbed(this, { cpus: 1 });
-  });
-
-  after(async () => {
-    // Not there when the suite was skipped
-    await (testbed as Testbed | undefined)?.[Symbol.asyncDispose]();
-  });
+  const booted = testbedOfSuite({ cpus: 1 });
 
   for (const transport of ["kernel", "userspace"]) {
     it(`has leaves, MSRs and hypercalls in their places, ${transport} transport`, async function () {
       this.timeout(RUN_MS);
       const options = `--smp 2 --transport ${transport} --cpu ${CPU} --timeout ${RUN_MS / 1000}`;
       const groups = "--group cpuid --group hyperv --group callback";
-      const { code, stdout, stderr } = await testbed.run(`node dist/bundle/xenolith.js selftest ${options} ${groups}`, {
-        timeoutMs: RUN_MS,
-      });
+      const { code, stdout, stderr } = await booted.testbed.run(
+        `node dist/bundle/xenolith.js selftest ${options} ${groups}`,
+        { timeoutMs: RUN_MS },
+      );
       assert.deepEqual({ code, stderr }, { code: 0, stderr: "" }, stdout);
       assert.match(stdout, /CPUID leaves at 0x40000100/);
       assert.equal(stdout.match(/^ok .* hyperv: /gm)?.length, 4, stdout);
@@ -47,7 +38,7 @@ describe("Xen beside Hyper-V", function () {
 
   it("is Xen to Linux", async function () {
     this.timeout(RUN_MS);
-    const { code, console: output } = await runLinux(testbed, {
+    const { code, console: output } = await runLinux(booted.testbed, {
       kernel: await guestKernel("trixie"),
       append: "loglevel=7",
       scratchDiskMiB: 8,

@@ -7,8 +7,7 @@ import { temporaryFolder } from "../support/temporary.js";
 import { checkDisk, guestDisk, readFromDisk } from "../testbed/guest-image.js";
 import { guestKernel } from "../testbed/kernels.js";
 import { runLinux } from "../testbed/linux-guest.js";
-import { requireTestbed } from "../testbed/require-testbed.js";
-import type { Testbed } from "../testbed/testbed.js";
+import { testbedOfSuite } from "../testbed/suite-testbed.js";
 
 const SIZE_MIB = 24;
 const GIVEN = Buffer.alloc(3 << 20, "what is given\n");
@@ -29,23 +28,15 @@ poweroff -f
 
 describe("Linux with an IDE disk", function () {
   const folder = temporaryFolder();
-  let testbed: Testbed;
-
-  before("boots a testbed", async function () {
-    testbed = await requireTestbed(this, { cpus: 1 });
-  });
-
-  after(async () => {
-    await (testbed as Testbed | undefined)?.[Symbol.asyncDispose]();
-  });
+  const booted = testbedOfSuite({ cpus: 1 });
 
   it("reads, writes and trims ext4 by DMA", async function () {
     this.timeout(GUEST_MS);
     const image = folder.path(IMAGE);
-    const shared = join(testbed.share, IMAGE);
+    const shared = join(booted.testbed.share, IMAGE);
     await guestDisk({ path: image, sizeMiB: SIZE_MIB, files: { "/given": GIVEN } });
     await copyFile(image, shared);
-    const { code, console: text } = await runLinux(testbed, {
+    const { code, console: text } = await runLinux(booted.testbed, {
       kernel: await guestKernel("trixie"),
       script: SCRIPT,
       smp: 2,

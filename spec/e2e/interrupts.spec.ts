@@ -5,8 +5,7 @@
 import assert from "node:assert/strict";
 import { guestKernel } from "../testbed/kernels.js";
 import { runLinux } from "../testbed/linux-guest.js";
-import { requireTestbed } from "../testbed/require-testbed.js";
-import type { Testbed } from "../testbed/testbed.js";
+import { testbedOfSuite } from "../testbed/suite-testbed.js";
 import { InterruptCounts, troubleIn } from "./main-job.js";
 
 const GUEST_MS = 420_000;
@@ -91,21 +90,16 @@ interface Outcome {
 }
 
 describe("interrupts of a Linux guest", function () {
-  let testbed: Testbed;
+  const booted = testbedOfSuite({ cpus: 1 });
 
-  before("boots a testbed", async function () {
-    testbed = await requireTestbed(this, { cpus: 1 });
-    const { code } = await testbed.run(`truncate --size 16M ${DISK}`);
+  before("makes a disk", async function () {
+    this.timeout(GUEST_MS);
+    const { code } = await booted.testbed.run(`truncate --size 16M ${DISK}`);
     assert.equal(code, 0);
   });
 
-  after(async () => {
-    // Not there when the suite was skipped
-    await (testbed as Testbed | undefined)?.[Symbol.asyncDispose]();
-  });
-
   async function run(cpu: string, smp: string, append: string): Promise<Outcome> {
-    const { code, console: output } = await runLinux(testbed, {
+    const { code, console: output } = await runLinux(booted.testbed, {
       kernel: await guestKernel("trixie"),
       append: `loglevel=5 xen_emul_unplug=never ${append}`,
       modules: ["virtio_pci", "virtio_blk"],

@@ -12,8 +12,7 @@ import { guestInitrd } from "../testbed/guest-image.js";
 import { guestProgram } from "../testbed/guest-program.js";
 import { guestKernel } from "../testbed/kernels.js";
 import { runLinux } from "../testbed/linux-guest.js";
-import { requireTestbed } from "../testbed/require-testbed.js";
-import type { Testbed } from "../testbed/testbed.js";
+import { testbedOfSuite } from "../testbed/suite-testbed.js";
 import { troubleIn } from "./main-job.js";
 
 /** vCPUs on which it happens. The crash kernel's only CPU is then that one. */
@@ -46,16 +45,7 @@ poweroff -f
 
 describe("A Linux guest that crashes and has a crash kernel", function () {
   const folder = temporaryFolder();
-  let testbed: Testbed;
-
-  before("boots a testbed", async function () {
-    testbed = await requireTestbed(this);
-  });
-
-  after(async () => {
-    // Not there when the suite was skipped
-    await (testbed as Testbed | undefined)?.[Symbol.asyncDispose]();
-  });
+  const booted = testbedOfSuite();
 
   for (const cpu of CRASHES) {
     it(`on vCPU ${cpu} saves what it knew to its disk`, async function () {
@@ -64,7 +54,7 @@ describe("A Linux guest that crashes and has a crash kernel", function () {
       const disk = folder.path(`${cpu}.img`);
       await writeFile(disk, new Uint8Array(DISK_BYTES));
       const kdump = await guestProgram("kdump");
-      const run = await runLinux(testbed, {
+      const run = await runLinux(booted.testbed, {
         kernel,
         smp: 2,
         memoryMiB: 512,

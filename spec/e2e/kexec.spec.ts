@@ -10,8 +10,7 @@ import { guestInitrd } from "../testbed/guest-image.js";
 import { guestProgram } from "../testbed/guest-program.js";
 import { guestKernel } from "../testbed/kernels.js";
 import { runLinux } from "../testbed/linux-guest.js";
-import { requireTestbed } from "../testbed/require-testbed.js";
-import type { Testbed } from "../testbed/testbed.js";
+import { testbedOfSuite } from "../testbed/suite-testbed.js";
 import { troubleIn } from "./main-job.js";
 
 const WHOLE_MS = 600_000;
@@ -31,22 +30,13 @@ poweroff -f
 `;
 
 describe("A Linux guest that starts another kernel by kexec", function () {
-  let testbed: Testbed;
-
-  before("boots a testbed", async function () {
-    testbed = await requireTestbed(this);
-  });
-
-  after(async () => {
-    // Not there when the suite was skipped
-    await (testbed as Testbed | undefined)?.[Symbol.asyncDispose]();
-  });
+  const booted = testbedOfSuite();
 
   for (const transport of ["kernel", "userspace"]) {
     it(`goes on with the next one under Xen, with the same disk, ${transport} transport`, async function () {
       this.timeout(WHOLE_MS);
       const kernel = await guestKernel("trixie", console.log);
-      const run = await runLinux(testbed, {
+      const run = await runLinux(booted.testbed, {
         kernel,
         smp: 2,
         script: FIRST,

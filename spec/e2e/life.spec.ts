@@ -9,8 +9,7 @@ import { basename, join } from "node:path";
 import { guestInitrd } from "../testbed/guest-image.js";
 import { guestKernel } from "../testbed/kernels.js";
 import { type PcRun, startPc } from "../testbed/pc-guest.js";
-import { requireTestbed } from "../testbed/require-testbed.js";
-import type { Testbed } from "../testbed/testbed.js";
+import { testbedOfSuite } from "../testbed/suite-testbed.js";
 import { troubleIn } from "./main-job.js";
 
 /** On a host that is busy with other things. One that has nothing else to do needs a tenth of it. */
@@ -45,24 +44,15 @@ poweroff -f
 `;
 
 describe("The life of a Linux guest", function () {
-  let testbed: Testbed;
-
-  before("boots a testbed", async function () {
-    testbed = await requireTestbed(this);
-  });
-
-  after(async () => {
-    // Not there when the suite was skipped
-    await (testbed as Testbed | undefined)?.[Symbol.asyncDispose]();
-  });
+  const booted = testbedOfSuite();
 
   async function start(): Promise<PcRun> {
     const kernel = await guestKernel("trixie", console.log);
-    const initrd = join(testbed.share, `${randomUUID()}.initrd`);
+    const initrd = join(booted.testbed.share, `${randomUUID()}.initrd`);
     await writeFile(initrd, await guestInitrd({ kernel, script: SCRIPT }));
     const disk = `/tmp/${randomUUID()}.disk`;
-    assert.equal((await testbed.run(`truncate -s 16M ${disk}`)).code, 0);
-    return startPc(testbed, {
+    assert.equal((await booted.testbed.run(`truncate -s 16M ${disk}`)).code, 0);
+    return startPc(booted.testbed, {
       smp: VCPUS,
       memoryMiB: MEMORY_MIB,
       options: [

@@ -5,8 +5,7 @@
 import assert from "node:assert/strict";
 import { guestKernel } from "../testbed/kernels.js";
 import { runLinux } from "../testbed/linux-guest.js";
-import { requireTestbed } from "../testbed/require-testbed.js";
-import type { Testbed } from "../testbed/testbed.js";
+import { testbedOfSuite } from "../testbed/suite-testbed.js";
 import { InterruptCounts, troubleIn } from "./main-job.js";
 
 /** What has come since Linux 5.12, but for shared-info-hva, which is off unless asked for. */
@@ -31,16 +30,7 @@ poweroff -f
 `;
 
 describe("the kernel transport with less of KVM's Xen support", function () {
-  let testbed: Testbed;
-
-  before("boots a testbed", async function () {
-    testbed = await requireTestbed(this, { cpus: 1 });
-  });
-
-  after(async () => {
-    // Not there when the suite was skipped
-    await (testbed as Testbed | undefined)?.[Symbol.asyncDispose]();
-  });
+  const booted = testbedOfSuite({ cpus: 1 });
 
   async function selftest(without: readonly string[], groups: readonly string[], bits = 64): Promise<string> {
     const options = [
@@ -49,9 +39,10 @@ describe("the kernel transport with less of KVM's Xen support", function () {
       ...without.flatMap((name) => ["--without", name]),
       ...groups.flatMap((name) => ["--group", name]),
     ];
-    const { code, stdout, stderr } = await testbed.run(`node dist/bundle/xenolith.js selftest ${options.join(" ")}`, {
-      timeoutMs: RUN_MS,
-    });
+    const { code, stdout, stderr } = await booted.testbed.run(
+      `node dist/bundle/xenolith.js selftest ${options.join(" ")}`,
+      { timeoutMs: RUN_MS },
+    );
     const failures = stdout.split("\n").filter((line) => line.startsWith("not ok"));
     assert.deepEqual({ code, failures, stderr }, { code: 0, failures: [], stderr: "" }, stdout.slice(-2000));
     return stdout;
@@ -83,7 +74,7 @@ describe("the kernel transport with less of KVM's Xen support", function () {
 
   it("boots Debian's 6.12 as on Linux 5.12: events, IPIs, timers by bitmaps and upcalls of ours", async function () {
     this.timeout(RUN_MS);
-    const { code, console: output } = await runLinux(testbed, {
+    const { code, console: output } = await runLinux(booted.testbed, {
       kernel: await guestKernel("trixie"),
       smp: 2,
       append: "loglevel=5",

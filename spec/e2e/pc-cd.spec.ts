@@ -4,8 +4,7 @@
  */
 import { type BootCds, bootCds } from "../testbed/pc-cd.js";
 import { type PcRun, shareDisk, startPc } from "../testbed/pc-guest.js";
-import { requireTestbed } from "../testbed/require-testbed.js";
-import type { Testbed } from "../testbed/testbed.js";
+import { testbedOfSuite } from "../testbed/suite-testbed.js";
 
 /** On a host that is busy with other things. One that has nothing else to do needs a tenth of it. */
 const STEP_MS = 300_000;
@@ -16,22 +15,17 @@ const GRUB_PROMPT = /grub> $/;
 const INSTALLER_DIALOGUE = /Debian installer main menu|\[!!\] (Select a language|Low memory)/;
 
 describe("A CD in the drive of a PC", function () {
-  let testbed: Testbed;
+  const booted = testbedOfSuite({ cpus: 1 });
   let cds: BootCds;
 
-  before("boots a testbed", async function () {
-    testbed = await requireTestbed(this, { cpus: 1 });
+  before("makes the CDs", async function () {
+    this.timeout(WHOLE_MS);
     cds = await bootCds(console.log);
   });
 
-  after(async () => {
-    // Not there when the suite was skipped
-    await (testbed as Testbed | undefined)?.[Symbol.asyncDispose]();
-  });
-
   async function start(cd: string): Promise<PcRun> {
-    const { inside } = await shareDisk(testbed, cd);
-    return startPc(testbed, { memoryMiB: MEMORY_MIB, options: ["--cdrom", inside] });
+    const { inside } = await shareDisk(booted.testbed, cd);
+    return startPc(booted.testbed, { memoryMiB: MEMORY_MIB, options: ["--cdrom", inside] });
   }
 
   it("boots GRUB's rescue CD to a command line that reads the CD", async function () {

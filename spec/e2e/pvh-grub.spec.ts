@@ -9,8 +9,7 @@ import { checkDisk, guestDisk, guestInitrd, readFromDisk } from "../testbed/gues
 import { guestKernel } from "../testbed/kernels.js";
 import { PV_CONSOLE, shareDisk, startPc } from "../testbed/pc-guest.js";
 import { pvhGrub } from "../testbed/pvh-grub.js";
-import { requireTestbed } from "../testbed/require-testbed.js";
-import type { Testbed } from "../testbed/testbed.js";
+import { testbedOfSuite } from "../testbed/suite-testbed.js";
 import { troubleIn } from "./main-job.js";
 
 /** On a host that is busy with other things. One that has nothing else to do needs a tenth of it. */
@@ -35,16 +34,7 @@ poweroff -f
 
 describe("GRUB as the kernel of a PVH guest", function () {
   const folder = temporaryFolder();
-  let testbed: Testbed;
-
-  before("boots a testbed", async function () {
-    testbed = await requireTestbed(this, { cpus: 1 });
-  });
-
-  after(async () => {
-    // Not there when the suite was skipped
-    await (testbed as Testbed | undefined)?.[Symbol.asyncDispose]();
-  });
+  const booted = testbedOfSuite({ cpus: 1 });
 
   for (const transport of ["kernel", "userspace"]) {
     it(`boots Debian from the PV disk by its menu on the PV console, ${transport} transport`, async function () {
@@ -57,9 +47,9 @@ describe("GRUB as the kernel of a PVH guest", function () {
         "/boot/initrd": await guestInitrd({ kernel, script: SCRIPT }),
       };
       await guestDisk({ path: image, sizeMiB: DISK_MIB, files });
-      const disk = await shareDisk(testbed, image);
-      const grub = await shareDisk(testbed, await pvhGrub(console.log));
-      await using pc = startPc(testbed, {
+      const disk = await shareDisk(booted.testbed, image);
+      const grub = await shareDisk(booted.testbed, await pvhGrub(console.log));
+      await using pc = startPc(booted.testbed, {
         smp: 2,
         memoryMiB: 512,
         console: PV_CONSOLE,

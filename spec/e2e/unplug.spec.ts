@@ -10,8 +10,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { guestKernel } from "../testbed/kernels.js";
 import { runLinux } from "../testbed/linux-guest.js";
-import { requireTestbed } from "../testbed/require-testbed.js";
-import type { Testbed } from "../testbed/testbed.js";
+import { testbedOfSuite } from "../testbed/suite-testbed.js";
 import { troubleIn } from "./main-job.js";
 
 const GUEST_MS = 420_000;
@@ -78,20 +77,15 @@ function lines(text: string, word: string): readonly string[] {
 }
 
 describe("Linux's xen_emul_unplug=", function () {
-  let testbed: Testbed;
+  const booted = testbedOfSuite({ cpus: 1 });
 
-  before("boots a testbed", async function () {
-    testbed = await requireTestbed(this, { cpus: 1 });
+  before("writes the images", async function () {
+    this.timeout(GUEST_MS);
     for (const name of IMAGES) {
       const image = Buffer.alloc(IMAGE_BYTES);
       image.write(`${name}\n`);
-      await writeFile(join(testbed.share, name), image);
+      await writeFile(join(booted.testbed.share, name), image);
     }
-  });
-
-  after(async () => {
-    // Not there when the suite was skipped
-    await (testbed as Testbed | undefined)?.[Symbol.asyncDispose]();
   });
 
   for (const { value, disks, card } of UNPLUGS) {
@@ -102,7 +96,7 @@ describe("Linux's xen_emul_unplug=", function () {
         code,
         stderr,
         console: text,
-      } = await runLinux(testbed, {
+      } = await runLinux(booted.testbed, {
         kernel: await guestKernel("trixie"),
         script: script(left.length),
         modules: MODULES,

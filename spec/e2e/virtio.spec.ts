@@ -6,8 +6,7 @@ import { temporaryFolder } from "../support/temporary.js";
 import { checkDisk, guestDisk, readFromDisk } from "../testbed/guest-image.js";
 import { guestKernel, type GuestKernel } from "../testbed/kernels.js";
 import { type LinuxRun, runLinux } from "../testbed/linux-guest.js";
-import { requireTestbed } from "../testbed/require-testbed.js";
-import type { Testbed } from "../testbed/testbed.js";
+import { testbedOfSuite } from "../testbed/suite-testbed.js";
 import { givenFile, InterruptCounts, sha256, troubleIn, writtenFile } from "./main-job.js";
 
 const DISK_MIB = 48;
@@ -49,28 +48,23 @@ poweroff -f
 
 describe("Linux with a virtio disk", function () {
   const folder = temporaryFolder();
-  let testbed: Testbed;
+  const booted = testbedOfSuite({ cpus: 1 });
   let kernel: GuestKernel;
 
-  before("boots a testbed", async function () {
-    testbed = await requireTestbed(this, { cpus: 1 });
+  before("fetches the kernel", async function () {
+    this.timeout(GUEST_MS);
     kernel = await guestKernel("trixie");
-  });
-
-  after(async () => {
-    // Not there when the suite was skipped
-    await (testbed as Testbed | undefined)?.[Symbol.asyncDispose]();
   });
 
   /** Boots with the image as a virtio disk in slot 5, and gives the image back as the guest left it. */
   async function run(image: string, append: string, script: string): Promise<LinuxRun> {
-    const shared = join(testbed.share, basename(image));
+    const shared = join(booted.testbed.share, basename(image));
     const inside = `/tmp/${basename(image)}`;
     await copyFile(image, shared);
     await expectSuccess(`cp --sparse=always /share/${basename(image)} ${inside}`);
     const drive = `file=${inside},if=none,id=virtio,format=raw,discard=unmap,file.locking=off`;
     const vmmOptions = ["--drive", drive, "--device", "virtio-blk-pci,drive=virtio,serial=VIRTIO-SN,addr=0x5"];
-    const result = await runLinux(testbed, {
+    const result = await runLinux(booted.testbed, {
       ...{ kernel, smp: 2, modules: MODULES, script, vmmOptions },
       append: `${TERSE} ${append}`,
       scratchDiskMiB: 8,
@@ -82,7 +76,7 @@ describe("Linux with a virtio disk", function () {
   }
 
   async function expectSuccess(command: string): Promise<void> {
-    const { code, stderr } = await testbed.run(command);
+    const { code, stderr } = await booted.testbed.run(command);
     assert.equal(code, 0, stderr);
   }
 
