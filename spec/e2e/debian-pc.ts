@@ -52,11 +52,11 @@ export function describePcBoot({ suite, release, smp }: Pc): void {
         await ask("disks", "cd /sys/class/block; echo [hsvx]*; cd");
         await ask("written", `yes xenolith | head -n 1000 > written.txt; sync; echo written`);
         await ask("log", "dmesg -r > dmesg.txt; sync; grep -o 'unplug emulated.*' dmesg.txt");
-        pc.serial.say("reboot\n");
+        pc.serial.say(ending("reboot"));
         await logIn(pc);
         await ask("kept", "sha256sum < written.txt; yes xenolith | head -n 1000 | sha256sum");
         await ask("disks again", "cd /sys/class/block; echo [hsvx]*; cd");
-        pc.serial.say("poweroff\n");
+        pc.serial.say(ending("poweroff"));
         code = await pc.ended;
         stderr = await pc.stderr();
       } finally {
@@ -92,6 +92,14 @@ export function describePcBoot({ suite, release, smp }: Pc): void {
       assert.equal((await readFromDisk(partitionOf(disk), "/root/written.txt")).toString(), WRITTEN);
     });
   });
+}
+
+/**
+ * A line for the shell, which gives way to that command. A bash that gets its SIGHUP between the end of a command and its
+ * next prompt misses it and reads on, until systemd kills serial-getty@ttyS0.service for not stopping.
+ */
+function ending(command: "reboot" | "poweroff"): string {
+  return `exec ${command}\n`;
 }
 
 /** From power-on or reset to a shell. */

@@ -99,7 +99,8 @@ const FILES: Readonly<Record<string, string>> = {
   // Of a processor that could run guests of its own
   "/etc/modprobe.d/pc.conf": "blacklist kvm_amd\nblacklist kvm_intel\nblacklist powernow_k8\n",
   "/etc/systemd/journald.conf.d/pc.conf": "[Journal]\nStorage=volatile\n",
-  // An emulated host that is busy is slower than anything that these were made for; what does not stop by itself is killed
+  // An emulated host that is busy is slower than anything that these were made for. To stop takes less, or it never ends: a
+  // bash at the serial console may miss its SIGHUP
   "/etc/systemd/system.conf.d/pc.conf":
     "[Manager]\nDefaultTimeoutStartSec=600\nDefaultTimeoutStopSec=30\nDefaultDeviceTimeoutSec=600\n",
 };
