@@ -35,12 +35,12 @@ export const TIERS = [
   { name: "end to end", holds: (file) => file.startsWith("e2e/"), apart: true, moreTries: 2 },
 ];
 const AT_ONCE = 2;
-/** Seconds for a file that runs in the testbed; it takes a tenth of that, the longest a third. */
+/** Seconds for a file that runs in the testbed; it takes a tenth of that. */
 const EMULATED_SECONDS = 900;
 
 /** Specs of guests for hosts without KVM: of the testbed's time, where each machine takes seconds, these take little. */
 const SOON_EMULATED = new Set(
-  ["host/kvm", "machine", "next-kernel", "suspend", "trace"].map((name) => `actors/${name}.kvm.spec.js`),
+  ["host/kvm", "next-kernel", "suspend", "trace"].map((name) => `actors/${name}.kvm.spec.js`),
 );
 
 /** Failures of mocha's own hooks, which belong to no file. */
