@@ -6,6 +6,11 @@ import type { ExitHistory } from "./exit-history.js";
 import type { Vcpu } from "./host/vcpu.js";
 
 const INSTRUCTION_BYTES = 16;
+/** Where power-on and INIT leave rip and the base of cs. [SDM] volume 3A, 10.1.4 */
+const RESET_RIP = 0xfff0n;
+const RESET_CS_BASE = 0xffff_0000;
+/** For a shutdown on an AMD processor, which leaves nothing behind that KVM could keep. [APM] volume 2, 15.14.3 */
+const AS_RESET = "as after a reset: on AMD processors KVM resets a vCPU that shuts down, and how it stood is lost";
 
 export interface ReportParts {
   readonly index: number;
@@ -52,12 +57,14 @@ export function describeVcpu(parts: ReportParts): string {
     `r8  ${big(regs.r8)} r9  ${big(regs.r9)} r10 ${big(regs.r10)} r11 ${big(regs.r11)}`,
     `r12 ${big(regs.r12)} r13 ${big(regs.r13)} r14 ${big(regs.r14)} r15 ${big(regs.r15)}`,
   ];
+  const exits = parts.history.lines();
   const lines = [
     `vCPU ${parts.index}:`,
+    ...(exits.at(-1) === "shutdown" && regs.rip === RESET_RIP && csBase === RESET_CS_BASE ? [AS_RESET] : []),
     ...general,
     ...system,
     `code ${instruction(parts, BigInt.asUintN(64, regs.rip + BigInt(csBase)))}`,
-    `last exits: ${parts.history.lines().join(", ") || "none"}`,
+    `last exits: ${exits.join(", ") || "none"}`,
   ];
   return lines.map((line, i) => (i === 0 ? line : `  ${line}`)).join("\n");
 }

@@ -17,8 +17,12 @@ const KINDS = [
   "interrupted",
   "woken",
   "shutdown",
+  "hyperv",
+  "system-event",
 ] as const satisfies readonly VmExit["kind"][];
-const INDEX = Object.fromEntries(KINDS.map((kind, index) => [kind, index])) as Record<VmExit["kind"], number>;
+const INDEX: Readonly<Record<VmExit["kind"], number>> = Object.fromEntries(
+  KINDS.map((kind, index) => [kind, index] as const),
+) as Record<(typeof KINDS)[number], number>;
 
 export class ExitHistory {
   readonly #kinds = new Uint8Array(DEPTH);

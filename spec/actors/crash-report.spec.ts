@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describeVcpu } from "../../actors/crash-report.js";
 import { ExitHistory } from "../../actors/exit-history.js";
+import type { VmExit } from "../../actors/host/exit.js";
 import { kvmRegs, kvmSegment, kvmSregs } from "../../actors/host/kvm-abi.js";
 import type { Vcpu } from "../../actors/host/vcpu.js";
 import { gpa } from "../../shared/brand.js";
@@ -24,14 +25,19 @@ function vcpuWith(rip: bigint, csBase: number): Vcpu {
   return { fetchRegs: () => regs, fetchSregs: () => sregs } as unknown as Vcpu;
 }
 
-function report(rip: bigint, csBase: number, translate: (hi: number, lo: number) => number): string {
+function report(
+  rip: bigint,
+  csBase: number,
+  translate: (hi: number, lo: number) => number,
+  last: VmExit = { kind: "shutdown" },
+): string {
   const memory = new GuestMemory([new MemoryRegion(gpa(0), 2 * PAGE, new SharedArrayBuffer(2 * PAGE))]);
   memory.write(
     0x1ff0,
     Uint8Array.from({ length: 16 }, (_, i) => 0xf0 + i),
   );
   const history = new ExitHistory();
-  history.record({ kind: "shutdown" });
+  history.record(last);
   return describeVcpu({ index: 3, vcpu: vcpuWith(rip, csBase), memory, history, translate });
 }
 
@@ -55,6 +61,18 @@ describe("describeVcpu()", () => {
     });
     // 0xffffffff81000000 + 0xffff0000 wraps past 2^64.
     assert.deepEqual(asked, [[0, 0x80ff_0000]]);
+  });
+
+  it("says when these are the registers of a reset, which KVM makes on AMD processors", () => {
+    const nowhere = (): number => -1;
+    assert.match(
+      report(0xfff0n, 0xffff_0000, nowhere),
+      /^vCPU 3:\n {2}as after a reset: [^\n]+\n {2}rip 000000000000fff0 /,
+    );
+    assert.doesNotMatch(report(0xfff0n, 0, nowhere), /after a reset/);
+    assert.doesNotMatch(report(0n, 0xffff_0000, nowhere), /after a reset/);
+    // A processor that waits for its SIPI looks like that, too
+    assert.doesNotMatch(report(0xfff0n, 0xffff_0000, nowhere, { kind: "hlt" }), /after a reset/);
   });
 
   it("says when the instruction is nowhere", () => {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import type { MachineConfig } from "../../shared/config.js";
 import type { MachineEnd } from "../../actors/machine-end.js";
+import { AT_UD2 } from "../support/crash-report.js";
 import { machines, smallGuest } from "../support/machines.js";
 import type { Running } from "../support/machines.js";
 import { guestImage } from "../support/project.js";
@@ -79,7 +80,8 @@ describe("a machine's endings", function () {
     it("warns with the report when it resets", async () => {
       const { log } = await take("triple-fault");
       const [warning, ...others] = log.filter(({ level }) => level === "warn");
-      assert.match(warning?.message ?? "", /^reset by the guest's triple fault: [^]*\n {2}code 0f 0b/);
+      assert.match(warning?.message ?? "", /^reset by the guest's triple fault: /);
+      assert.match(warning?.message ?? "", AT_UD2);
       assert.deepEqual(others, []);
     });
 
@@ -95,7 +97,8 @@ describe("a machine's endings", function () {
       const { end, output, log } = await take("triple-fault", {}, "starts=2");
       assert.equal(output, "start 1\nas new\nstart 2\n");
       assert(end.kind === "crash");
-      assert.match(end.report, /^triple fault: [^]*\n {2}code 0f 0b/);
+      assert.match(end.report, /^triple fault: /);
+      assert.match(end.report, AT_UD2);
       assert.equal(log.filter(({ level }) => level === "warn").length, 1);
     });
 

@@ -25,6 +25,8 @@ describe("ExitHistory", () => {
       { kind: "internal-error", suberror: 1, data: [] },
       { kind: "unknown", reason: 99 },
       { kind: "hlt" },
+      { kind: "hyperv", hypercall: true },
+      { kind: "system-event", event: 2 },
     ] as VmExit[];
     for (const exit of exits) history.record(exit);
     assert.deepEqual(history.lines(), [
@@ -35,6 +37,8 @@ describe("ExitHistory", () => {
       "internal-error 0x1",
       "unknown 0x63",
       "hlt",
+      "hyperv",
+      "system-event",
     ]);
   });
 
