@@ -1,6 +1,6 @@
 /**
  * mocha's spec reporter, which also writes the run's counts, file by file, to a file for scripts/test.mjs. Of failures it
- * writes a line each. A file's path is as from the working directory.
+ * writes the title, the first line of the reason, and whether it is a hook's. A file's path is as from the working directory.
  */
 const { writeFileSync } = require("node:fs");
 const { relative } = require("node:path");
@@ -16,7 +16,7 @@ class SpecWithCounts extends reporters.Spec {
     runner.on("pending", (spec) => of(spec).pending++);
     runner.on("fail", (spec, error) => {
       const [reason] = String(error?.message ?? error).split("\n", 1);
-      of(spec).failures.push(`${spec.fullTitle()}: ${reason}`);
+      of(spec).failures.push({ title: spec.fullTitle(), reason, hook: spec.type === "hook" });
     });
     runner.once("end", () => {
       writeFileSync(options.reporterOption.output, JSON.stringify(files));

@@ -39,9 +39,7 @@ const AT_ONCE = 2;
 const EMULATED_SECONDS = 900;
 
 /** Specs of guests for hosts without KVM: of the testbed's time, where each machine takes seconds, these take little. */
-const SOON_EMULATED = new Set(
-  ["host/kvm", "next-kernel", "suspend", "trace"].map((name) => `actors/${name}.kvm.spec.js`),
-);
+const SOON_EMULATED = new Set(["host/kvm", "next-kernel"].map((name) => `actors/${name}.kvm.spec.js`));
 
 /** Failures of mocha's own hooks, which belong to no file. */
 const NO_FILE = "";
@@ -80,65 +78,90 @@ export function leftOut() {
 
 /**
  * Runs a tier, and what fails in it again while `mayTryAgain()`. What came of each file in the end is counted together;
- * `earlier` has a line for each failure that was tried again.
+ * `failures` and `earlier`, of what was tried again, have a line for each.
  */
 export async function runTier(tier, mayTryAgain) {
-  const runFile = tier.emulated === undefined ? runMocha : (files, output) => runEmulated(files, output, tier.emulated);
-  const runFiles = tier.apart ? (files) => runApart(files, runFile) : runTogether;
   const files = specFiles(tier.holds);
-  if (files.length === 0) return { passes: 0, pending: 0, failures: [], earlier: [] };
-  let results = await runFiles(files);
-  const earlier = [];
-  for (let tries = tier.moreTries; tries > 0 && mayTryAgain(); tries--) {
-    const broken = Object.keys(results).filter((file) => file !== NO_FILE && results[file].failures.length > 0);
-    if (broken.length === 0) break;
-    console.log(`\n== ${tier.name}, once more: ${broken.map((file) => basename(file)).join(", ")}`);
-    earlier.push(...broken.flatMap((file) => results[file].failures));
-    // A hook may have failed for what a spec left behind: it runs again as well
-    results = { ...results, [NO_FILE]: NOTHING, ...(await runFiles(broken)) };
-  }
+  const { results, earlier } = await (tier.apart ? runApart : runTogether)(tier, files, mayTryAgain);
   const all = Object.values(results);
   const sum = (what) => all.reduce((total, result) => total + result[what], 0);
-  return { passes: sum("passes"), pending: sum("pending"), failures: all.flatMap(({ failures }) => failures), earlier };
+  const failures = all.flatMap((result) => result.failures.map(lineOf));
+  return { passes: sum("passes"), pending: sum("pending"), failures, earlier: earlier.map(lineOf) };
 }
 
-async function runTogether(files) {
-  return (await runMocha(files, "inherit")).results;
+function lineOf({ title, reason }) {
+  return `${title}: ${reason}`;
 }
 
-async function runApart(files, run) {
-  const waiting = [...files];
-  const all = {};
+/** All files in one process; then, in another, those in which something failed. */
+async function runTogether({ name, moreTries }, files, mayTryAgain) {
+  const earlier = [];
+  let { results } = await runMocha(files, "inherit");
+  for (let tries = moreTries; tries > 0 && mayTryAgain(); tries--) {
+    const broken = Object.keys(results).filter((file) => file !== NO_FILE && results[file].failures.length > 0);
+    if (broken.length === 0) break;
+    announce(name, broken);
+    earlier.push(...broken.flatMap((file) => results[file].failures));
+    // A hook may have failed for what a spec left behind: it runs again as well
+    results = { ...results, [NO_FILE]: NOTHING, ...(await runMocha(broken, "inherit")).results };
+  }
+  return { results, earlier };
+}
+
+/**
+ * Each file in a process of its own. What fails there goes to the end of the queue: the specs that failed alone at first, where
+ * no hook did, and the whole file if they fail again, as they may need what others do before them.
+ */
+async function runApart({ name, emulated, moreTries }, files, mayTryAgain) {
+  const run = emulated === undefined ? runMocha : runEmulated;
+  const waiting = files.map((file) => ({ file, tries: moreTries, only: [], before: NOTHING }));
+  const results = {};
+  const earlier = [];
   const work = async () => {
-    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-      const { results, output } = await run([file], "pipe");
+    for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
+      const { file, tries, only, before } = job;
+      const { results: found, output } = await run([file], "pipe", { only, patience: emulated });
       process.stdout.write(output);
-      const { [NO_FILE]: homeless = NOTHING, [file]: own = NOTHING } = results;
-      all[file] = { ...own, failures: [...own.failures, ...homeless.failures] };
+      const { [NO_FILE]: homeless = NOTHING, [file]: own = NOTHING } = found;
+      const failures = [...own.failures, ...homeless.failures];
+      const now = { passes: before.passes + own.passes, pending: before.pending + own.pending, failures };
+      results[file] = now;
+      if (failures.length === 0 || tries === 0 || !mayTryAgain()) continue;
+      announce(name, [file]);
+      earlier.push(...failures);
+      const alone = only.length === 0 && failures.every(({ hook }) => !hook);
+      const next = alone ? { only: failures.map(({ title }) => title), before: now } : { only: [], before: NOTHING };
+      waiting.push({ file, tries: tries - 1, ...next });
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
-  return all;
+  return { results, earlier };
 }
 
-/** Counts by file, and a line for each failure. A run that did not get to its end is a failure of no file. */
-async function runMocha(files, output) {
-  return await runReporting((report) => [process.execPath, ...mochaArguments(files, report)], output);
+function announce(tier, files) {
+  console.log(`\n== ${tier}, once more: ${files.map((file) => basename(file)).join(", ")}`);
+}
+
+/** Counts and failures by file. A run that did not get to its end is a failure of no file. `only` has specs' whole titles. */
+async function runMocha(files, output, { only = [] } = {}) {
+  return await runReporting((report) => [process.execPath, ...mochaArguments(files, report, only)], output);
 }
 
 /** The same in a testbed, where the project has the same layout. */
-async function runEmulated(files, output, patience) {
+async function runEmulated(files, output, { only, patience }) {
   return await runReporting((report) => {
     const environment = ["env", "CI=true", `XENOLITH_SPEC_PATIENCE=${patience}`];
-    const mocha = ["node", ...mochaArguments(files, join("/share", basename(report)))];
+    const mocha = ["node", ...mochaArguments(files, join("/share", basename(report)), only)];
     const options = ["--share", dirname(report), "--timeout", `${EMULATED_SECONDS}`];
     return [process.execPath, "dist/spec/testbed/main.js", ...options, "--", ...environment, ...mocha];
   }, output);
 }
 
-function mochaArguments(files, report) {
+function mochaArguments(files, report, only) {
   const reporter = ["--reporter", "scripts/spec-reporter.cjs", "--reporter-option", `output=${report}`];
-  return ["node_modules/.bin/mocha", "--config", ".mocharc.json", ...reporter, ...files];
+  const titles = only.map((title) => title.replaceAll(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
+  const chosen = only.length === 0 ? [] : ["--grep", `^(${titles.join("|")})$`];
+  return ["node_modules/.bin/mocha", "--config", ".mocharc.json", ...reporter, ...chosen, ...files];
 }
 
 /** `commandFor` makes a command of the path where its report goes. */
@@ -156,7 +179,8 @@ async function runReporting(commandFor, output) {
     });
     const results = readReport(report);
     const failed = Object.values(results).some(({ failures }) => failures.length > 0);
-    if (code !== 0 && !failed) results[NO_FILE] = { ...NOTHING, failures: [`mocha ended with ${code}`] };
+    if (code !== 0 && !failed)
+      results[NO_FILE] = { ...NOTHING, failures: [{ title: "mocha", reason: `ended with ${code}`, hook: true }] };
     return { results, output: Buffer.concat(chunks) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
