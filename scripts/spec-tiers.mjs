@@ -41,6 +41,9 @@ const EMULATED_SECONDS = 900;
 /** Specs of guests for hosts without KVM: of the testbed's time, where each machine takes seconds, these take little. */
 const SOON_EMULATED = new Set(["host/kvm", "next-kernel"].map((name) => `actors/${name}.kvm.spec.js`));
 
+/** The first end-to-end specs: those of the main job, then the longest. Others follow. */
+const E2E_FIRST = ["debian", "pc-boot", "pc-boot-trixie", "interrupts", "life", "unplug", "kexec", "kdump"];
+
 /** Failures of mocha's own hooks, which belong to no file. */
 const NO_FILE = "";
 const NOTHING = { passes: 0, failures: [], pending: 0 };
@@ -62,12 +65,17 @@ function hasKvm() {
   }
 }
 
-/** Files of specs by their paths from the project's root. */
+/** Files of specs by their paths from the project's root; end to end, what matters most comes first. */
 function specFiles(holds) {
   const folder = join("dist", "spec");
+  const place = (file) => {
+    const at = file.startsWith("e2e/") ? E2E_FIRST.indexOf(basename(file, ".spec.js")) : -1;
+    return at < 0 ? E2E_FIRST.length : at;
+  };
   return readdirSync(join(root, folder), { recursive: true })
     .filter((file) => file.endsWith(".spec.js") && holds(file))
     .sort()
+    .sort((a, b) => place(a) - place(b))
     .map((file) => join(folder, file));
 }
 
@@ -77,16 +85,18 @@ export function leftOut() {
 }
 
 /**
- * Runs a tier, and what fails in it again while `mayTryAgain()`. What came of each file in the end is counted together;
- * `failures` and `earlier`, of what was tried again, have a line for each.
+ * Runs a tier: its files while `mayBegin()`, what fails again while `mayTryAgain()`. What came of each file in the end is
+ * counted together; `failures` and `earlier`, of what was tried again, have a line for each; `late` files were not begun.
  */
-export async function runTier(tier, mayTryAgain) {
+export async function runTier(tier, { mayBegin, mayTryAgain }) {
   const files = specFiles(tier.holds);
-  const { results, earlier } = await (tier.apart ? runApart : runTogether)(tier, files, mayTryAgain);
+  const { results, earlier, late } = tier.apart
+    ? await runApart(tier, files, { mayBegin, mayTryAgain })
+    : await runTogether(tier, files, mayTryAgain);
   const all = Object.values(results);
   const sum = (what) => all.reduce((total, result) => total + result[what], 0);
   const failures = all.flatMap((result) => result.failures.map(lineOf));
-  return { passes: sum("passes"), pending: sum("pending"), failures, earlier: earlier.map(lineOf) };
+  return { passes: sum("passes"), pending: sum("pending"), failures, earlier: earlier.map(lineOf), late };
 }
 
 function lineOf({ title, reason }) {
@@ -105,21 +115,26 @@ async function runTogether({ name, moreTries }, files, mayTryAgain) {
     // A hook may have failed for what a spec left behind: it runs again as well
     results = { ...results, [NO_FILE]: NOTHING, ...(await runMocha(broken, "inherit")).results };
   }
-  return { results, earlier };
+  return { results, earlier, late: [] };
 }
 
 /**
  * Each file in a process of its own. What fails there goes to the end of the queue: the specs that failed alone at first, where
  * no hook did, and the whole file if they fail again, as they may need what others do before them.
  */
-async function runApart({ name, emulated, moreTries }, files, mayTryAgain) {
+async function runApart({ name, emulated, moreTries }, files, { mayBegin, mayTryAgain }) {
   const run = emulated === undefined ? runMocha : runEmulated;
   const waiting = files.map((file) => ({ file, tries: moreTries, only: [], before: NOTHING }));
   const results = {};
   const earlier = [];
+  const late = [];
   const work = async () => {
     for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
       const { file, tries, only, before } = job;
+      if (results[file] === undefined && !mayBegin()) {
+        late.push(file);
+        continue;
+      }
       const { results: found, output } = await run([file], "pipe", { only, patience: emulated });
       process.stdout.write(output);
       const { [NO_FILE]: homeless = NOTHING, [file]: own = NOTHING } = found;
@@ -135,7 +150,7 @@ async function runApart({ name, emulated, moreTries }, files, mayTryAgain) {
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
-  return { results, earlier };
+  return { results, earlier, late };
 }
 
 function announce(tier, files) {
