@@ -18,9 +18,9 @@ export interface Pc {
   readonly smp: number;
 }
 
-/** On a host that is busy with other things. One that has nothing else to do needs a tenth of it. */
+/** On a host that is busy with other things. One that has nothing else to do needs a fifth of it. */
 const GRUB_MS = 300_000;
-const LOGIN_MS = 900_000;
+const LOGIN_MS = 420_000;
 const COMMAND_MS = 120_000;
 const WHOLE_MS = 2_000_000;
 const PROMPT = /root@pc:~# $/;
