@@ -6,11 +6,12 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { accessSync, constants, existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { canOpenKvm } from "./host-kvm.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const launcher = join(root, "dist", "bundle", "xenolith.js");
@@ -71,11 +72,7 @@ poweroff -f
 
 /** Why this host's KVM cannot run an unmodified Linux kernel of today; undefined when it looks as if it can. */
 async function reasonAgainstThisHost() {
-  try {
-    accessSync("/dev/kvm", constants.R_OK | constants.W_OK);
-  } catch {
-    return "/dev/kvm is not there or not ours to open";
-  }
+  if (!canOpenKvm()) return "/dev/kvm is not there or not ours to open";
   const flags = /^flags\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1]?.split(" ") ?? [];
   if (!flags.includes("vmx") && !flags.includes("svm")) {
     return "this host's KVM works without the processor's help, which does not carry a whole Linux";

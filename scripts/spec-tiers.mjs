@@ -1,13 +1,14 @@
 /** Tiers of specs: which there are, how mocha runs them, and what came of that, file by file. */
 import { spawn } from "node:child_process";
-import { accessSync, constants, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { canOpenKvm } from "./host-kvm.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
-const HAS_KVM = hasKvm();
+const HAS_KVM = canOpenKvm();
 
 /**
  * In the order in which a failure is cheapest: the files, and how often one that fails is tried again.
@@ -54,15 +55,6 @@ function isTestbeds(file) {
 
 function needsKvm(file) {
   return file.endsWith(".kvm.spec.js");
-}
-
-function hasKvm() {
-  try {
-    accessSync("/dev/kvm", constants.R_OK | constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Files of specs by their paths from the project's root; end to end, what matters most comes first. */
