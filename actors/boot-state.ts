@@ -6,6 +6,7 @@ import type { Vcpu } from "./host/vcpu.js";
 
 /** Reset state of a processor, Intel SDM volume 3, table 10-1. */
 const RESET_CR0 = 0x6000_0010;
+const CR0_TS = 8;
 const MSR_IA32_APICBASE = 0x1b;
 /** MTRRs on, everything write-back: as firmware leaves them, else Linux goes without PAT. Intel SDM 12.11.2.1. */
 const MSR_IA32_MTRR_DEF_TYPE = 0x2ff;
@@ -94,7 +95,7 @@ export interface BootProcessor {
 /** A boot processor with `registers` or (undefined) at the reset vector; any other waits for INIT and SIPI. */
 export function applyBootState(vcpu: Vcpu, registers: BootRegisters | undefined, processor: BootProcessor): void {
   const { isBoot, direct } = processor;
-  applySregs(vcpu, registers, isBoot);
+  applySregs(vcpu, registers, processor);
   if (processor.used) clearTraces(vcpu, processor);
   const regs = vcpu.fetchRegs();
   for (const name of GENERAL) regs[name] = 0n;
@@ -130,6 +131,7 @@ function clearTraces(vcpu: Vcpu, processor: BootProcessor): void {
   vcpu.clearEvents();
   vcpu.resetRareRegisters();
   for (const [index, value] of MSR_RESET) vcpu.setMsr(index, value);
+  vcpu.renewTscOffset();
   if (processor.hyperv) resetHyperv(vcpu);
 }
 
@@ -173,7 +175,7 @@ const GENERAL = [
   "r15",
 ] as const;
 
-function applySregs(vcpu: Vcpu, registers: BootRegisters | undefined, isBoot: boolean): void {
+function applySregs(vcpu: Vcpu, registers: BootRegisters | undefined, { isBoot, used }: BootProcessor): void {
   const sregs = vcpu.fetchSregs();
   const put = (field: Uint8Array, segment: BootSegment): void => {
     Object.assign(kvmSegment.view(field.buffer as SharedArrayBuffer).at(field.byteOffset), segment);
@@ -195,6 +197,13 @@ function applySregs(vcpu: Vcpu, registers: BootRegisters | undefined, isBoot: bo
   sregs.efer = registers?.efer ?? 0;
   sregs.apicBase = 0xfee0_0800 + (isBoot ? 0x100 : 0);
   sregs.interruptBitmap.fill(0);
+  if (used) {
+    // A change of CR0 has KVM load its page tables anew. On AMD it loses them at a triple fault without paging, and would
+    // run the guest on none, for ever.
+    sregs.cr0 += CR0_TS;
+    vcpu.storeSregs();
+    sregs.cr0 -= CR0_TS;
+  }
   vcpu.storeSregs();
   vcpu.setMsr(MSR_IA32_APICBASE, BigInt(0xfee0_0800 + (isBoot ? 0x100 : 0)));
 }

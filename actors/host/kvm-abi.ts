@@ -188,6 +188,11 @@ export const kvmXcrs = struct("kvm_xcrs", 392, () => ({
   others: bytes(368, 8),
 }));
 
+export const kvmDeviceAttr = struct("kvm_device_attr", 24, () => ({ flags: u32, group: u32, attr: u64n, addr: u64n }));
+/** Attributes of a vCPU that are about its TSC, and the one of them there is; Linux 5.16. */
+export const KVM_VCPU_TSC_CTRL = 0;
+export const KVM_VCPU_TSC_OFFSET = 0;
+
 /** A flag of kvm_userspace_memory_region. */
 export const KVM_MEM_READONLY = 2;
 export const kvmUserspaceMemoryRegion = struct("kvm_userspace_memory_region", 32, () => ({
@@ -415,6 +420,8 @@ export const KVM = {
   GET_TSC_KHZ: io(0xa3),
   SIGNAL_MSI: iow(0xa5, kvmMsi.size),
   SET_XCRS: iow(0xa7, kvmXcrs.size),
+  SET_DEVICE_ATTR: iow(0xe1, kvmDeviceAttr.size),
+  GET_DEVICE_ATTR: iow(0xe2, kvmDeviceAttr.size),
   GET_SUPPORTED_HV_CPUID: iowr(0xc1, 8),
   X86_SET_MSR_FILTER: iow(0xc6, KVM_MSR_FILTER.size),
   XEN_HVM_SET_ATTR: iow(0xc9, kvmXenHvmAttr.size),

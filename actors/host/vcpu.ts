@@ -25,6 +25,8 @@ export interface CpuidEntry {
 /** KVM_MP_STATE_*. */
 export const MpState = { runnable: 0, uninitialized: 1, initReceived: 2, halted: 3 } as const;
 
+const MSR_IA32_TSC = 0x10;
+
 export class Vcpu extends KvmDevice {
   readonly run: KvmRun;
   readonly #fast: Libc["fast"];
@@ -197,6 +199,25 @@ export class Vcpu extends KvmDevice {
     xcrs.value = 1n;
     // A KVM whose processor has no XSAVE knows none.
     this.ioctl("SET_XCRS", hva + at);
+  }
+
+  /**
+   * Has KVM give the processor the TSC's offset again, as it stands. At a triple fault on AMD, KVM clears the processor's
+   * control block (SVM's VMCB) and fills it anew, all but that offset: the guest would then read the host's TSC, while KVM
+   * goes on to compute the guest's clocks by the offset.
+   */
+  renewTscOffset(): void {
+    const { buffer, hva } = this.#scratch.memory;
+    const at = this.#argument;
+    const attribute = abi.kvmDeviceAttr.view(buffer).at(at);
+    attribute.flags = 0;
+    attribute.group = abi.KVM_VCPU_TSC_CTRL;
+    attribute.attr = abi.KVM_VCPU_TSC_OFFSET;
+    attribute.addr = hva + at + abi.kvmDeviceAttr.size;
+    if (this.ioctl("GET_DEVICE_ATTR", hva + at) === 0 && this.ioctl("SET_DEVICE_ATTR", hva + at) === 0) return;
+    // Before Linux 5.16. What KVM is told within a second of what the TSC is, it takes for the offset that it has.
+    const tsc = this.getMsr(MSR_IA32_TSC);
+    if (tsc !== undefined) this.setMsr(MSR_IA32_TSC, tsc);
   }
 
   /** The local APIC's register page, copied out. */

@@ -50,6 +50,7 @@ const STRUCTS = {
   kvmFpu: ["struct kvm_fpu", same("fcw mxcsr")],
   kvmDebugregs: ["struct kvm_debugregs", same("db dr6 dr7")],
   kvmXcrs: ["struct kvm_xcrs", { nrXcrs: "nr_xcrs", flags: "flags", xcr: "xcrs[0].xcr", value: "xcrs[0].value" }],
+  kvmDeviceAttr: ["struct kvm_device_attr", same("flags group attr addr")],
   kvmUserspaceMemoryRegion: [
     "struct kvm_userspace_memory_region",
     {
@@ -171,7 +172,7 @@ const REQUESTS = {
       "SET_USER_MEMORY_REGION SET_TSS_ADDR SET_IDENTITY_MAP_ADDR SET_GSI_ROUTING REGISTER_COALESCED_MMIO IOEVENTFD XEN_HVM_CONFIG SET_CLOCK GET_CLOCK " +
       "RUN GET_REGS SET_REGS GET_SREGS SET_SREGS INTERRUPT GET_MSRS SET_MSRS SET_SIGNAL_MASK GET_LAPIC SET_LAPIC " +
       "SET_CPUID2 GET_MP_STATE SET_MP_STATE GET_VCPU_EVENTS SET_VCPU_EVENTS ENABLE_CAP GET_TSC_KHZ SIGNAL_MSI " +
-      "SET_FPU SET_DEBUGREGS SET_XCRS " +
+      "SET_FPU SET_DEBUGREGS SET_XCRS SET_DEVICE_ATTR GET_DEVICE_ATTR " +
       "GET_SUPPORTED_HV_CPUID X86_SET_MSR_FILTER XEN_HVM_SET_ATTR XEN_VCPU_GET_ATTR XEN_VCPU_SET_ATTR XEN_HVM_EVTCHN_SEND"
     )
       .split(" ")
@@ -222,6 +223,8 @@ const CONSTANTS = [
   "KVM_SYNC_X86_REGS",
   "KVM_VCPUEVENT_VALID_NMI_PENDING",
   "KVM_VCPUEVENT_VALID_SHADOW",
+  "KVM_VCPU_TSC_CTRL",
+  "KVM_VCPU_TSC_OFFSET",
   "KVM_SYNC_X86_SREGS",
   "KVM_SYNC_X86_EVENTS",
   "KVM_XEN_HVM_CONFIG_HYPERCALL_MSR",

@@ -59,6 +59,8 @@ describe("KVM ABI numbers", () => {
         KVM_SYNC_X86_EVENTS: SyncRegs.events,
         KVM_VCPUEVENT_VALID_NMI_PENDING: abi.KvmVcpuEvent.nmiPending,
         KVM_VCPUEVENT_VALID_SHADOW: abi.KvmVcpuEvent.shadow,
+        KVM_VCPU_TSC_CTRL: abi.KVM_VCPU_TSC_CTRL,
+        KVM_VCPU_TSC_OFFSET: abi.KVM_VCPU_TSC_OFFSET,
         KVM_XEN_HVM_CONFIG_HYPERCALL_MSR: abi.KvmXenFlag.HYPERCALL_MSR,
         KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL: abi.KvmXenFlag.INTERCEPT_HCALL,
         KVM_XEN_HVM_CONFIG_SHARED_INFO: abi.KvmXenFlag.SHARED_INFO,

@@ -19,6 +19,7 @@ import { temporaryFolder } from "../../support/temporary.js";
 const SCRATCH = 128 * 1024;
 const MIB = 1 << 20;
 const EINVAL = -22;
+const MSR_IA32_TSC = 0x10;
 const BOOT = { isBoot: true, apicId: 0, signature: 0x0a_0b0c, direct: false, hyperv: false, used: true };
 
 describe("openKvm()", () => {
@@ -223,6 +224,25 @@ describe("Vm and Vcpu", () => {
     vcpu.run.setImmediateExit();
     assert.equal(vcpu.enter().kind, "interrupted");
     vcpu.run.clearImmediateExit();
+  });
+
+  /** Whether the guest reads the TSC that KVM says it has. */
+  function readsItsTsc(): boolean {
+    // rdtsc; out 0x80, al
+    startAt([0x0f, 0x31, 0xe6, 0x80]);
+    const before = vcpu.getMsr(MSR_IA32_TSC) ?? 0n;
+    assert.equal(vcpu.enter().kind, "io");
+    const { rax, rdx } = vcpu.fetchRegs();
+    const tsc = (rdx << 32n) | rax;
+    return before <= tsc && tsc <= (vcpu.getMsr(MSR_IA32_TSC) ?? 0n);
+  }
+
+  it("has the guest's TSC after a triple fault that it had before", () => {
+    const before = readsItsTsc();
+    // lidt [0x1010]; ud2; at 0x1010 a table without entries
+    startAt([0x0f, 0x01, 0x1e, 0x10, 0x10, 0x0f, 0x0b, ...new Array<number>(15).fill(0)]);
+    assert.equal(vcpu.enter().kind, "shutdown");
+    assert.equal(readsItsTsc(), before);
   });
 
   it("injects an interrupt past the LAPIC once, while another is on its way", () => {
