@@ -20,8 +20,7 @@ function cachedData() {
   }
 }
 
-const source = `(function (exports, require, module, __filename, __dirname) {${readFileSync(code, "latin1")}\n})`;
-const script = new Script(source, { filename: code, cachedData: cachedData() });
+const script = new Script(readFileSync(code, "latin1"), { filename: code, cachedData: cachedData() });
 script.runInThisContext()(exports, require, module, __filename, __dirname);
 
 // The build runs small machines with this set, and keeps what each thread has compiled by the end of the first one.

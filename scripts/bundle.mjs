@@ -17,7 +17,10 @@ import {
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { setFlagsFromString } from "node:v8";
+import { Script } from "node:vm";
 import { build } from "esbuild";
+import { canOpenKvm } from "./host-kvm.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const dist = join(root, "dist");
@@ -57,6 +60,8 @@ const ownRequire = {
   },
 };
 
+const BUNDLE_URL = 'const bundle = { get url() { return require("node:url").pathToFileURL(__filename).href; } };';
+
 /** What the launcher, the workers and the pool's task have in common. */
 const options = {
   outdir,
@@ -72,10 +77,15 @@ const options = {
   // A worker finds its siblings beside itself.
   define: { "import.meta.url": "bundle.url" },
   plugins: [earlyFiles, ownRequire],
-  banner: { js: 'const bundle = { get url() { return require("node:url").pathToFileURL(__filename).href; } };' },
+  banner: { js: BUNDLE_URL },
   logLevel: "warning",
 };
-await build({ ...options, entryPoints: entries, outExtension: { ".js": ".code.js" } });
+// What bundle-loader.cjs runs: the function that Node makes of a module, as an expression
+const wrapped = {
+  banner: { js: `(function (exports, require, module, __filename, __dirname) {${BUNDLE_URL}` },
+  footer: { js: "})" },
+};
+await build({ ...options, ...wrapped, entryPoints: entries, outExtension: { ".js": ".code.js" } });
 await build({ ...options, entryPoints: early });
 // The pool calls what the file exports.
 await build({ ...options, entryPoints: { "dump-task": join(dist, "actors", "dump", "dump-task.js") } });
@@ -89,15 +99,17 @@ makeCodeCaches();
 
 /**
  * Runs small guests, so that the caches hold what every start runs: one that ends at once for the launcher, vCPUs and devices;
- * one that spins for threads that start later, until they have been up and are told to end. Without KVM, just loads the
- * launcher.
+ * one that spins for threads that start later, until they have been up and are told to end. What is not known to run, as on
+ * a host without KVM, goes into its cache as a whole: larger, and so slower to load, but faster than to compile.
  */
 function makeCodeCaches() {
-  const ready = existsSync("/dev/kvm") && ["hello", "spin"].every((name) => existsSync(guestImage(name)));
-  if (!ready) {
-    leaveCaches(["--version"], 60_000);
-    return;
-  }
+  if (canOpenKvm() && ["hello", "spin"].every((name) => existsSync(guestImage(name)))) runSmallGuests();
+  Object.keys(entries)
+    .filter((name) => !hasCache(name))
+    .forEach(compileWhole);
+}
+
+function runSmallGuests() {
   const folder = mkdtempSync(join(tmpdir(), "xenolith-bundle-"));
   const disk = join(folder, "disk");
   writeFileSync(disk, Buffer.alloc(64 * 1024));
@@ -110,10 +122,23 @@ function makeCodeCaches() {
   ];
   // Whatever comes of it: a start without caches is only slower.
   for (const ms of SPIN_MS) {
-    if (Object.keys(entries).every((name) => existsSync(join(outdir, `${name}.code.cache`)))) break;
+    if (Object.keys(entries).every(hasCache)) break;
     leaveCaches([...machine, "--kernel", guestImage("spin"), ...devices], ms);
   }
   rmSync(folder, { recursive: true, force: true });
+}
+
+function hasCache(name) {
+  return existsSync(join(outdir, `${name}.code.cache`));
+}
+
+function compileWhole(name) {
+  const filename = join(outdir, `${name}.code.js`);
+  // V8's flags are part of what makes a cache valid: those of its making must be those of its use
+  setFlagsFromString("--no-lazy");
+  const script = new Script(readFileSync(filename, "latin1"), { filename });
+  setFlagsFromString("--lazy");
+  writeFileSync(join(outdir, `${name}.code.cache`), script.createCachedData());
 }
 
 function guestImage(name) {

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { COMPILED } from "./support/project.js";
-import { requireKvm } from "./support/require-kvm.js";
 
 /** The launcher, and each kind of thread. */
 const ENTRIES = ["xenolith", "vcpu-role", "device-role", "disk-role", "net-role"] as const;
@@ -10,18 +9,13 @@ const ENTRIES = ["xenolith", "vcpu-role", "device-role", "disk-role", "net-role"
 const LOAD = `
   const { readFileSync } = require("node:fs");
   const [path] = process.argv.slice(1);
-  const body = readFileSync(path + ".code.js", "latin1");
-  const source = \`(function (exports, require, module, __filename, __dirname) {\${body}\\n})\`;
+  const source = readFileSync(path + ".code.js", "latin1");
   const cachedData = readFileSync(path + ".code.cache");
   const script = new (require("node:vm").Script)(source, { filename: path + ".code.js", cachedData });
   console.log(script.cachedDataRejected ? "rejected" : "taken");
 `;
 
 describe("A bundle", () => {
-  before(function () {
-    requireKvm(this, "hello.elf", "spin.elf");
-  });
-
   for (const name of ENTRIES) {
     it(`comes with a code cache that this Node takes: ${name}`, () => {
       const { stdout, stderr } = spawnSync(process.execPath, ["-e", LOAD, join(COMPILED, "bundle", name)], {
