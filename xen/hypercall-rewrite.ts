@@ -51,6 +51,7 @@ export class HypercallRewrite {
     this.#site = arena.float64(1);
   }
 
+  /** Another kernel may come: where the last one was rewritten says nothing about it, even if both lie close together. */
   reset(): void {
     this.#site[0] = NONE;
   }

@@ -149,6 +149,7 @@ export class XenDomain implements XenParts {
   /** SHUTDOWN_soft_reset: all that the guest set up with us goes, its memory and vCPUs stay. As {@link reset} otherwise. */
   softReset(): void {
     this.vcpuStates.noteSoftReset();
+    this.rewrite.reset();
     const putTimes = keepTimes(this);
     this.#clear();
     putTimes();

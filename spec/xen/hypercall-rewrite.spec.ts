@@ -5,6 +5,7 @@ import { SharedArena } from "../../shared/arena.js";
 import { gpa } from "../../shared/brand.js";
 import { GuestMemory, MemoryRegion } from "../../shared/memory.js";
 import { HypercallRewrite } from "../../xen/hypercall-rewrite.js";
+import { Guest } from "./guest.js";
 
 const MIB = 1024 * 1024;
 const RAM = 8 * MIB;
@@ -60,6 +61,20 @@ describe("HypercallRewrite", () => {
     rewrite.reset();
     place();
     assert.equal(rewrite.rewriteAround(RIP), 2);
+  });
+
+  it("finds a crash kernel's after a soft reset, though the kernel that crashed lies above it", () => {
+    const guest = new Guest();
+    const place = (at: number): void => {
+      guest.ram.bytes.set([...VMMCALL, ...RET], at);
+      guest.ram.bytes.set([...VMCALL, ...RET], at + 16);
+    };
+    place(0x8_0000);
+    assert.equal(guest.xen.rewrite.rewriteAround(0x7_0000), 2);
+    guest.xen.softReset();
+    place(0x4_0000);
+    assert.equal(guest.xen.rewrite.rewriteAround(0x3_0000), 2);
+    assert.deepEqual([...guest.ram.bytes.subarray(0x4_0000, 0x4_0003)], OUT);
   });
 
   for (const [name, bytes, distance] of [
