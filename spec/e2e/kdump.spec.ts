@@ -16,7 +16,11 @@ import { testbedOfSuite } from "../testbed/suite-testbed.js";
 import { troubleIn } from "./main-job.js";
 
 /** vCPUs on which it happens. The crash kernel's only CPU is then that one. */
-const CRASHES = [0, 1];
+const CRASHES = [
+  { cpu: 0, transport: "kernel" },
+  { cpu: 1, transport: "kernel" },
+  { cpu: 1, transport: "userspace" },
+] as const;
 
 const WHOLE_MS = 420_000;
 const PAGE = 4096;
@@ -47,11 +51,11 @@ describe("A Linux guest that crashes and has a crash kernel", function () {
   const folder = temporaryFolder();
   const booted = testbedOfSuite();
 
-  for (const cpu of CRASHES) {
-    it(`on vCPU ${cpu} saves what it knew to its disk`, async function () {
+  for (const { cpu, transport } of CRASHES) {
+    it(`on vCPU ${cpu} saves what it knew to its disk, ${transport} transport`, async function () {
       this.timeout(WHOLE_MS);
       const kernel = await guestKernel("trixie", console.log);
-      const disk = folder.path(`${cpu}.img`);
+      const disk = folder.path(`${transport}${cpu}.img`);
       await writeFile(disk, new Uint8Array(DISK_BYTES));
       const kdump = await guestProgram("kdump");
       const run = await runLinux(booted.testbed, {
@@ -67,6 +71,7 @@ describe("A Linux guest that crashes and has a crash kernel", function () {
           "/initrd2": await guestInitrd({ kernel, script: SECOND, modules: MODULES, files: { "/kdump": kdump } }),
         },
         append: "loglevel=4 crashkernel=160M",
+        vmmOptions: ["--accel", `kvm,xen-transport=${transport}`],
       });
       const said = run.console;
       for (const line of [
