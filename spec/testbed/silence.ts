@@ -4,14 +4,22 @@ import type { Testbed } from "./testbed.js";
 export interface SilenceWatch extends Disposable {
   /** Aborted at the end of a silence. */
   readonly signal: AbortSignal;
-  /** What the VMM's threads did then; empty before. */
+  /** What the VMM's threads and its guest's vCPUs did then; empty before. */
   readonly threads: string;
   /** To be called at every sound. */
   readonly broken: () => void;
 }
 
-/** How long the look at the threads may take. */
+/** How long a look may take. */
 const LOOK_MS = 20_000;
+/**
+ * What KVM says of a second: how often its vCPUs left their guests, why, and where in the guest. A vCPU that is busy may run
+ * its guest, come back to one instruction again and again, or be in the VMM.
+ */
+const EXITS = `mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
+  cd /sys/kernel/tracing && echo 1 >events/kvm/kvm_exit/enable && sleep 1 && echo 0 >events/kvm/kvm_exit/enable
+  echo "$(grep -c kvm_exit trace) exits in a second, the last of them:"
+  tail -n 12 trace 2>&1`;
 
 /** A line for each thread: name, state, ticks in user and kernel mode, and what it waits for in the kernel. */
 function threadsOf(program: string): string {
@@ -28,8 +36,8 @@ export function watchSilence(testbed: Testbed, program: string, limitMs: number)
   let threads = "";
   const look = async (): Promise<void> => {
     // Twice, as ticks that grow tell a thread that works from one that is stuck
-    for (let times = 0; times < 2; times += 1) {
-      const { stdout } = await testbed.run(threadsOf(program), { timeoutMs: LOOK_MS });
+    for (const command of [threadsOf(program), threadsOf(program), EXITS]) {
+      const { stdout } = await testbed.run(command, { timeoutMs: LOOK_MS });
       threads += `${stdout}\n`;
     }
   };
