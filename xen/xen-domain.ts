@@ -143,13 +143,11 @@ export class XenDomain implements XenParts {
     this.#clear();
     this.moved.reset();
     this.reservation.reset();
-    this.rewrite.reset();
   }
 
   /** SHUTDOWN_soft_reset: all that the guest set up with us goes, its memory and vCPUs stay. As {@link reset} otherwise. */
   softReset(): void {
     this.vcpuStates.noteSoftReset();
-    this.rewrite.reset();
     const putTimes = keepTimes(this);
     this.#clear();
     putTimes();
@@ -307,6 +305,7 @@ export class XenDomain implements XenParts {
     this.timers.reset();
     this.runstate.reset();
     this.memoryMap.reset();
+    this.rewrite.reset();
     this.grants.reset({ console: this.config.console ? CONSOLE_GFN : undefined, xenstore: XENSTORE_GFN });
     this.host.kernel?.setLongMode(true);
     this.host.kernel?.setRunstateUpdateFlag(false);
