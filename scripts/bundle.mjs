@@ -120,7 +120,7 @@ function runSmallGuests() {
     ...["--netdev", `stream,id=net,server=on,addr.type=unix,addr.path=${join(folder, "net")}`],
     ...["--device", "virtio-net-pci,netdev=net"],
   ];
-  // Whatever comes of it: a start without caches is only slower.
+  // Whatever comes of it: what has no cache by then is compiled whole.
   for (const ms of SPIN_MS) {
     if (Object.keys(entries).every(hasCache)) break;
     leaveCaches([...machine, "--kernel", guestImage("spin"), ...devices], ms);
