@@ -48,7 +48,7 @@ export const SHARED_INFO_PAGE = 0;
 export const FIRST_GRANT_PAGE = 1;
 
 /** The last overlay pages: for RAM that the guest puts where the machine has none (`xen/moved-frames.ts`). */
-export const MOVED_PAGES = 32;
+export const MOVED_PAGES = 1024;
 
 /** Pages that the overlay buffer holds. */
 export function overlayPages(config: Pick<XenConfig, "maxGrantFrames">): number {

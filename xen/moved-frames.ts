@@ -19,13 +19,15 @@ export class MovedFrames {
 
   /** There are none: for a new domain. They stay when one resets itself softly. */
   reset(): void {
-    for (let i = 0; i < MOVED_PAGES; i++) this.#overlays.unmap(this.#overlays.firstMoved + i);
+    const { firstMoved, pages } = this.#overlays;
+    for (let page = firstMoved; page < pages; page++) if (this.#overlays.frameOf(page) >= 0) this.#overlays.unmap(page);
   }
 
   /** How many there are. */
   get count(): number {
+    const { firstMoved, pages } = this.#overlays;
     let count = 0;
-    for (let i = 0; i < MOVED_PAGES; i++) if (this.#overlays.frameOf(this.#overlays.firstMoved + i) >= 0) count++;
+    for (let page = firstMoved; page < pages; page++) if (this.#overlays.frameOf(page) >= 0) count++;
     return count;
   }
 

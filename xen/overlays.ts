@@ -28,6 +28,7 @@ export type OverlayHost = Pick<XenHost, "mapOverlay" | "unmapOverlay">;
 export interface OverlaySnapshot {
   /** Frame of each page, -1 when unmapped. */
   readonly frames: readonly number[];
+  /** Of each page; empty for one of moved RAM's that is not in use. */
   readonly contents: readonly Uint8Array[];
 }
 
@@ -44,7 +45,8 @@ export class Overlays implements OverlayDirectory {
   readonly #frames: Int32Array<SharedArrayBuffer>;
   readonly #buffer: SharedArrayBuffer;
   readonly #start: number;
-  readonly #aliases: readonly MemoryRegion[];
+  /** Made when asked for: most of the pages are never used. */
+  readonly #aliases: (MemoryRegion | undefined)[];
   #host: OverlayHost | undefined;
   /** This thread's view of the table, rebuilt when the generation moves on. */
   readonly #byFrame = new Map<number, MemoryRegion>();
@@ -58,7 +60,7 @@ export class Overlays implements OverlayDirectory {
     this.#frames = parts.arena.int32(parts.pages);
     this.#buffer = parts.buffer;
     this.#start = parts.start;
-    this.#aliases = Array.from({ length: parts.pages }, (_, page) => this.#region(page, 0));
+    this.#aliases = new Array<MemoryRegion | undefined>(parts.pages).fill(undefined);
   }
 
   /** Gives the pages the way to the guest. */
@@ -68,8 +70,13 @@ export class Overlays implements OverlayDirectory {
 
   /** The page itself, wherever it is mapped: offsets count from its start. */
   alias(page: number): MemoryRegion {
-    const alias = this.#aliases[page];
-    if (alias === undefined) throw new RangeError(`Cannot use overlay page ${page}: there are ${this.pages}`);
+    const known = this.#aliases[page];
+    if (known !== undefined) return known;
+    if (!(page >= 0 && page < this.pages)) {
+      throw new RangeError(`Cannot use overlay page ${page}: there are ${this.pages}`);
+    }
+    const alias = this.#region(page, 0);
+    this.#aliases[page] = alias;
     return alias;
   }
 
@@ -164,10 +171,8 @@ export class Overlays implements OverlayDirectory {
   }
 
   save(): OverlaySnapshot {
-    return {
-      frames: this.#aliases.map((_, page) => this.frameOf(page)),
-      contents: this.#aliases.map((alias) => alias.bytes.slice()),
-    };
+    const frames = Array.from({ length: this.pages }, (_, page) => this.frameOf(page));
+    return { frames, contents: frames.map((frame, page) => this.#contents(page, frame)) };
   }
 
   /** Call on a domain just reset. */
@@ -199,11 +204,19 @@ export class Overlays implements OverlayDirectory {
     this.#host?.unmapOverlay(page, frame as Gfn);
   }
 
+  #contents(page: number, frame: number): Uint8Array {
+    return page >= this.firstMoved && frame === UNMAPPED ? new Uint8Array(0) : this.alias(page).bytes.slice();
+  }
+
   #refresh(generation: number): void {
+    const known = new Map(this.#byFrame);
     this.#byFrame.clear();
     for (let page = 0; page < this.pages; page++) {
       const frame = this.frameOf(page);
-      if (frame !== UNMAPPED) this.#byFrame.set(frame, this.#region(page, frame));
+      if (frame === UNMAPPED) continue;
+      const region = known.get(frame);
+      const start = this.#start + page * PAGE_SIZE;
+      this.#byFrame.set(frame, region?.start === start ? region : this.#region(page, frame));
     }
     this.#seen = generation;
   }

@@ -184,6 +184,21 @@ CHECK(ram_in_gap, "memory", "a RAM frame moves to where there is no RAM, keeps i
   EXPECT_EQ(memory_op(XENMEM_current_reservation, &self), held);
 }
 
+#define MANY 128
+
+CHECK(many_in_gap, "memory", "as do many, and come back in another order") {
+  static u64 frames[MANY][PAGE_SIZE / sizeof(u64)] PAGE_ALIGNED;
+  u64 home = frame_of(frames[0]), away = frame_of(NO_MEMORY);
+  for (u32 i = 0; i < MANY; i++) frames[i][5] = 1000 + i;
+  for (u32 i = 0; i < MANY; i++) REQUIRE_EQ(add_to_physmap(XENMAPSPACE_gmfn, home + i, away + i), 0);
+  for (u32 i = 0; i < MANY; i++) {
+    volatile u64 *there = (u64 *)((u8 *)NO_MEMORY + i * PAGE_SIZE);
+    EXPECT_EQ(there[5], 1000 + i);
+  }
+  for (u32 i = 0; i < MANY; i++) REQUIRE_EQ(add_to_physmap(XENMAPSPACE_gmfn, away + i, home + MANY - 1 - i), 0);
+  for (u32 i = 0; i < MANY; i++) EXPECT_EQ(frames[i][5], 1000 + MANY - 1 - i);
+}
+
 CHECK(balloon_bad, "memory", "extents of absurd size or number are not honoured") {
   u64 frame = frame_of(ballooned);
   struct xen_memory_reservation request = { .extent_start = &frame, .nr_extents = 1, .extent_order = 31, .domid = DOMID_SELF };

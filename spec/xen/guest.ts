@@ -23,6 +23,7 @@ export interface GuestOptions {
   readonly console?: boolean;
   readonly fifo?: boolean;
   readonly maxGrantFrames?: number;
+  readonly ramBytes?: number;
 }
 
 class Frame implements HypercallFrame {
@@ -63,6 +64,7 @@ export class Guest {
 
   constructor(options: GuestOptions = {}) {
     this.host.kernel = options.kernel;
+    const ramBytes = options.ramBytes ?? RAM_BYTES;
     this.config = {
       version: 0x4_0011,
       vcpus: options.vcpus ?? 2,
@@ -70,12 +72,12 @@ export class Guest {
       maxPirqs: 256,
       maxGrantFrames: options.maxGrantFrames ?? 4,
       handle: Uint8Array.from({ length: 16 }, (_, i) => i + 1),
-      memoryMap: [{ base: gpa(0), length: RAM_BYTES, type: E820.ram }],
-      ram: [{ first: 0, count: RAM_BYTES / 4096 }],
+      memoryMap: [{ base: gpa(0), length: ramBytes, type: E820.ram }],
+      ram: [{ first: 0, count: ramBytes / 4096 }],
       console: options.console ?? true,
       fifo: options.fifo ?? true,
     };
-    this.ram = new MemoryRegion(gpa(0), RAM_BYTES, new SharedArrayBuffer(RAM_BYTES));
+    this.ram = new MemoryRegion(gpa(0), ramBytes, new SharedArrayBuffer(ramBytes));
     const special = new MemoryRegion(XEN_SPECIAL_BASE, 0x4000, new SharedArrayBuffer(0x4000));
     this.arenaBuffer = new SharedArrayBuffer(xenArenaBytes(this.config));
     this.overlayBuffer = new SharedArrayBuffer(overlayPages(this.config) * 4096);

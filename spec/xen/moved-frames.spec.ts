@@ -8,9 +8,15 @@ const SELF = 0x7ff0;
 const GMFN = 2;
 const ENOMEM = -12;
 const EINVAL = -22;
+/** More than may be moved. */
+const RAM_FRAMES = 0x600;
 /** The first frame behind RAM. */
-const GAP = 0x200;
+const GAP = RAM_FRAMES;
 const HOME = 0x40;
+
+function guestWithRam(): Guest {
+  return new Guest({ ramBytes: RAM_FRAMES * 4096 });
+}
 
 function move(guest: Guest, from: number, to: number): number {
   return guest.op(MEMORY_OP, 7, SELF | (GMFN << 16), GMFN, from, 0, to, 0);
@@ -35,7 +41,7 @@ function moveAll(guest: Guest): void {
 
 describe("RAM where the machine has none", () => {
   it("is as many pages as there are, and then answers ENOMEM and leaves RAM where it is", () => {
-    const guest = new Guest();
+    const guest = guestWithRam();
     const before = held(guest);
     moveAll(guest);
     for (let i = 0; i < MOVED_PAGES; i++) assert.equal(found(guest, GAP + i), i + 1);
@@ -47,26 +53,26 @@ describe("RAM where the machine has none", () => {
   });
 
   it("gives its page back for the next when it moves home, goes to the host or is covered", () => {
-    const guest = new Guest();
+    const guest = guestWithRam();
     moveAll(guest);
     assert.equal(move(guest, GAP, HOME), 0);
     assert.equal(guest.op(MEMORY_OP, 15, SELF, 0, GAP + 1, 0), 0);
     assert.equal(guest.op(MEMORY_OP, 7, SELF | (1 << 16), 1, 0, 0, GAP + 2, 0), 0);
     for (let i = 0; i < 3; i++) assert.equal(move(guest, HOME + MOVED_PAGES + i, GAP + MOVED_PAGES + i), 0);
-    assert.equal(move(guest, HOME, GAP + 100), ENOMEM);
+    assert.equal(move(guest, HOME, GAP + MOVED_PAGES + 100), ENOMEM);
   });
 
   it("is zero where it is populated, whatever the page held before", () => {
-    const guest = new Guest();
+    const guest = guestWithRam();
     moveAll(guest);
     assert.equal(guest.op(MEMORY_OP, 15, SELF, 0, GAP, 0), 0);
-    guest.words(0x3000, GAP + 100, 0);
+    guest.words(0x3000, GAP + MOVED_PAGES + 100, 0);
     assert.equal(guest.op(MEMORY_OP, 6, 0x3000, 0, 1, 0, 0, 0, SELF), 1);
-    assert.equal(found(guest, GAP + 100), 0);
+    assert.equal(found(guest, GAP + MOVED_PAGES + 100), 0);
   });
 
   it("stays where it is when the host does not map it, and is the guest's", () => {
-    const guest = new Guest();
+    const guest = guestWithRam();
     const before = held(guest);
     guest.words(HOME * 4096, 77);
     guest.host.unmappable.add(GAP);
@@ -76,7 +82,7 @@ describe("RAM where the machine has none", () => {
   });
 
   it("can be granted, as a page of Xen's cannot", () => {
-    const guest = new Guest();
+    const guest = guestWithRam();
     assert.equal(move(guest, HOME, GAP), 0);
     const { view } = guest.overlays.alias(1);
     for (const [ref, frame] of [
@@ -92,7 +98,7 @@ describe("RAM where the machine has none", () => {
   });
 
   it("stays over a soft reset and over save and restore, and goes with the domain", () => {
-    const guest = new Guest();
+    const guest = guestWithRam();
     guest.words(HOME * 4096, 77);
     assert.equal(move(guest, HOME, GAP), 0);
     guest.xen.softReset();

@@ -42,7 +42,7 @@ const MOVES_OURS = "its own shared_info would go";
 
 export const physmapTables: readonly OperationTable[] = [
   addToPhysmap.table(
-    "shows shared_info, a grant frame or a status frame at a guest frame; moves it, or RAM, of which up to 32 pages may be where the machine has none",
+    "shows shared_info, a grant frame or a status frame at a guest frame; moves it, or RAM, of which up to 1024 pages may be where the machine has none",
     [
       addToPhysmap.row("shows a grant frame", { domid: SELF, space: GRANT_TABLE, idx: 0, gpfn: frameOf("spare") }, 0, {
         last: [removeSpare],
