@@ -117,10 +117,11 @@ CHECK(singleshot_replaced, "timer", "a new deadline takes the place of the old o
 }
 
 CHECK(singleshot_bad, "timer", "another vCPU's timer and pointers to nowhere are refused") {
+  /* KVM, which may answer itself, says EINVAL of a vCPU that is not there, too. */
   u32 other = cpu_count > 1 ? cpus[1].xen_id : 4000;
-  long expected = cpu_count > 1 ? -EINVAL : -ENOENT;
-  EXPECT_EQ(set_singleshot(other, now_ns() + SECOND, 0), expected);
-  EXPECT_EQ(vcpu_op(VCPUOP_stop_singleshot_timer, other, NULL), expected);
+  long set = set_singleshot(other, now_ns() + SECOND, 0);
+  EXPECT(set == -EINVAL || (cpu_count == 1 && set == -ENOENT), "set_singleshot(%u) is %ld", other, set);
+  EXPECT_EQ(vcpu_op(VCPUOP_stop_singleshot_timer, other, NULL), set);
   EXPECT_EQ(vcpu_op(VCPUOP_set_singleshot_timer, cpus[0].xen_id, probe(PROBE_HOLE, 0)), -EFAULT);
 }
 

@@ -32,9 +32,13 @@ poweroff -f
 describe("the kernel transport with less of KVM's Xen support", function () {
   const booted = testbedOfSuite({ cpus: 1 });
 
-  async function selftest(without: readonly string[], groups: readonly string[], bits = 64): Promise<string> {
+  async function selftest(
+    without: readonly string[],
+    groups: readonly string[],
+    { smp = 2, bits = 64 } = {},
+  ): Promise<string> {
     const options = [
-      ...["--smp", "2", "--bits", String(bits)],
+      ...["--smp", String(smp), "--bits", String(bits)],
       ...["--transport", "kernel", "--timeout", String(RUN_MS / 1000)],
       ...without.flatMap((name) => ["--without", name]),
       ...groups.flatMap((name) => ["--group", name]),
@@ -67,9 +71,14 @@ describe("the kernel transport with less of KVM's Xen support", function () {
     await selftest(OFFLOADS, GROUPS);
   });
 
+  it("passes the self-test with one vCPU, whose neighbours are not there", async function () {
+    this.timeout(RUN_MS);
+    await selftest([], ["evtchn", "ipi", "timer"], { smp: 1 });
+  });
+
   it("takes a guest for one of 32 bits by the code that places the hypercall page, where KVM would go by EFER", async function () {
     this.timeout(RUN_MS);
-    await selftest([], [], 32);
+    await selftest([], [], { bits: 32 });
   });
 
   it("boots Debian's 6.12 as on Linux 5.12: events, IPIs, timers by bitmaps and upcalls of ours", async function () {
