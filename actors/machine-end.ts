@@ -31,6 +31,17 @@ export interface Rest {
 /** As a triple fault: a guest that hangs has not ended well. */
 const WATCHDOG = "the guest's watchdog ran out";
 
+/** KVM does so when a processor cannot save its state as it enters SMM, and when it finds a mistake of its own. */
+const GIVEN_UP =
+  "KVM gave the guest up: its processor could not enter system management mode, or KVM met a fault of its own, of which the " +
+  "host's kernel log has a warning";
+
+/** What follows from `error`, by which the machine cannot go on. */
+export function endByFailure(error: Error, vm: { readonly givenUp: boolean }): MachineEnd {
+  if (vm.givenUp) return { kind: "crash", report: `${GIVEN_UP}\n  ${error.message}` };
+  return { kind: "failed", error };
+}
+
 export function judge({
   lifecycle,
   outcomes,

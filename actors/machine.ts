@@ -26,7 +26,7 @@ import type { LogSink } from "./log.js";
 import { MachineControl } from "./machine-control.js";
 import { machineMedia } from "./machine-media.js";
 import type { CdDriveStatus, ChangeMediumOptions, Media, TrayListener } from "./media.js";
-import { judge } from "./machine-end.js";
+import { endByFailure, judge } from "./machine-end.js";
 import type { MachineEnd, MachineStatus } from "./machine-end.js";
 import type { MachineOptions } from "./machine-options.js";
 import { networkStatus } from "./network-status.js";
@@ -375,9 +375,9 @@ export class Machine implements AsyncDisposable {
     try {
       for (let run = firstRun; ; run = runAsItIs) {
         const outcomes = await runVcpus(this.#vcpus, run);
-        this.#clock.stop();
         const failed = outcomes.find((outcome) => outcome.kind === "failed");
         if (failed !== undefined) throw fromRecord(failed.error);
+        this.#clock.stop();
         const next = judge({
           outcomes,
           lifecycle: this.#control.lifecycle,
@@ -413,7 +413,7 @@ export class Machine implements AsyncDisposable {
 
   async #fail(error: Error): Promise<void> {
     await this.#haltVcpus();
-    await this.#finish({ kind: "failed", error });
+    await this.#finish(endByFailure(error, this.#host.vm));
   }
 
   /** Gets every vCPU out of the guest. */

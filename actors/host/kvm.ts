@@ -244,6 +244,11 @@ export class Vm extends KvmDevice {
     return this.ioctl("REGISTER_COALESCED_MMIO", this.#hva + this.#argument);
   }
 
+  /** Whether KVM has given this virtual machine up: it answers whatever is asked of it with EIO from then on. */
+  get givenUp(): boolean {
+    return this.ioctl("CHECK_EXTENSION", KvmCap.XEN_HVM) === -ERRNO.EIO;
+  }
+
   /** The guest's kvmclock, in nanoseconds. */
   clockNs(): number {
     this.must("GET_CLOCK", this.#hva + this.#clockAt, "read the guest's clock");

@@ -178,6 +178,22 @@ static void by_triple_fault(void) {
 /* INIT to the boot processor: it starts over at the reset vector. */
 static void by_init(void) { apic_send_init(cpus[0].apic_id); }
 
+/*
+ * What the processor runs in SMM, in 16-bit code: it has its next SMI save its state where there is no memory. Its data
+ * segment begins at 0. [APM] volume 2, 10.2.3: SMBASE is at 0xff00 of the state.
+ */
+static const u8 smm_code[] = {
+  0x66, 0x67, 0xc7, 0x05, 0x00, 0xff, 0x03, 0x00, 0x00, 0x00, 0x00, 0xf0, /* movl $0xf0000000, 0x3ff00 */
+  0x0f, 0xaa, /* rsm */
+};
+#define SMM_ENTRY 0x38000
+
+/* A processor that cannot enter SMM. One that has no SMM goes on. */
+static void by_smm(void) {
+  memcpy(pointer_to(SMM_ENTRY), smm_code, sizeof smm_code);
+  for (u32 i = 0; i < 2; i++) apic_send_smi(cpus[0].apic_id);
+}
+
 static void shut_down(u32 reason) {
   u32 argument = reason;
   sched_op(SCHEDOP_shutdown, &argument);
@@ -201,6 +217,7 @@ static const struct road {
   { "s5", by_s5 },
   { "triple-fault", by_triple_fault },
   { "init", by_init },
+  { "smm", by_smm },
   { "sched-reboot", by_sched_reboot },
   { "sched-poweroff", by_sched_poweroff },
 };

@@ -19,6 +19,7 @@
 #define REG_ICR_HIGH 0x310
 #define REG_LINT0 0x350
 #define SPURIOUS_ENABLE 0x100
+#define ICR_SMI 0x4200
 #define ICR_INIT 0x4500
 #define ICR_STARTUP 0x4600
 #define ICR_FIXED 0x4000
@@ -78,6 +79,7 @@ static void send(u32 target, u32 command) {
 }
 
 void apic_send(u32 target, u8 vector) { send(target, ICR_FIXED | vector); }
+void apic_send_smi(u32 target) { send(target, ICR_SMI); }
 void apic_send_init(u32 target) { send(target, ICR_INIT); }
 void apic_send_startup(u32 target, u8 page) { send(target, ICR_STARTUP | page); }
 

@@ -14,6 +14,8 @@ bool apic_is_x2apic(void);
 void apic_eoi(void);
 void apic_send(u32 target, u8 vector);
 void apic_send_init(u32 target);
+/* A system management interrupt: `target` runs what is at its SMBASE + 0x8000. */
+void apic_send_smi(u32 target);
 /* Starts `target` in real mode at `page` * 4096. */
 void apic_send_startup(u32 target, u8 page);
 

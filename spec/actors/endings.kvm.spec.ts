@@ -109,6 +109,21 @@ describe("a machine's endings", function () {
     });
   });
 
+  it("is a crash when a processor cannot enter SMM; a KVM without SMM has none to enter", async () => {
+    const { end, output, log } = await take("smm");
+    if (output === "start 1\nstill here\n") {
+      assert.deepEqual(end, { kind: "poweroff" });
+      return;
+    }
+    assert.equal(output, "start 1\n");
+    assert(end.kind === "crash", JSON.stringify(end));
+    assert.match(end.report, /^KVM gave the guest up/);
+    assert.deepEqual(
+      log.filter(({ level }) => level === "error"),
+      [],
+    );
+  });
+
   describe("by switching off", () => {
     for (const road of ["s5", "sched-poweroff"]) {
       it(`the guest powers off by ${road}`, async () => {

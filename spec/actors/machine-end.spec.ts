@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { judge } from "../../actors/machine-end.js";
+import { endByFailure, judge } from "../../actors/machine-end.js";
 import type { MachineEnd } from "../../actors/machine-end.js";
 import type { EndReason } from "../../actors/lifecycle.js";
 import type { VcpuOutcome } from "../../actors/protocol.js";
@@ -63,5 +63,16 @@ describe("judge()", () => {
 
   it("ends with the report of a vCPU that cannot go on, whatever else was wanted", () => {
     assert.deepEqual(judged("reset", [STOPPED, { kind: "crashed", report: "r" }]), { kind: "crash", report: "r" });
+  });
+});
+
+describe("endByFailure()", () => {
+  const error = new Error("Cannot run the guest: KVM_RUN failed with EIO");
+
+  it("is a failure of the host's, unless KVM has given the guest up", () => {
+    assert.deepEqual(endByFailure(error, { givenUp: false }), { kind: "failed", error });
+    const end = endByFailure(error, { givenUp: true });
+    assert.ok(end.kind === "crash");
+    assert.match(end.report, /^KVM gave the guest up: .*\n {2}Cannot run the guest: KVM_RUN failed with EIO$/);
   });
 });
