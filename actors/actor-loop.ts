@@ -36,7 +36,7 @@ export class ActorLoop {
     this.poller = new Poller(thread.libc, thread.scratch);
   }
 
-  /** Runs until {@link stop}. */
+  /** Runs until {@link stop}, or the process ends. */
   async run(work: ActorWork): Promise<void> {
     this.poller.watch(this.#bell.fd, Poll.in, () => {
       this.#bell.answer();
@@ -46,7 +46,7 @@ export class ActorLoop {
       this.#kick.answer();
       work.guestKicked();
     });
-    while (!this.#stopping) {
+    while (!this.#isToStop()) {
       if (this.#rung) {
         this.#rung = false;
         // One turn of the event loop: a call whose message came before the ring is handled in it.
@@ -72,7 +72,11 @@ export class ActorLoop {
   }
 
   #hurried(): boolean {
-    return this.#rung || this.#stopping;
+    return this.#rung || this.#isToStop();
+  }
+
+  #isToStop(): boolean {
+    return this.#stopping || this.#thread.lifecycle.abandoned;
   }
 }
 

@@ -28,6 +28,7 @@ const VCPU = 3;
 const DEVICES_READY = 4;
 const OUTPUT = 5;
 const PLATFORM_READY = 6;
+const ABANDONED = 7;
 /** How often a vCPU that waits for the device actor looks whether it is to stop. */
 const READY_WAIT_MS = 20;
 /** A reset of the platform takes milliseconds, on a busy host seconds. */
@@ -37,7 +38,7 @@ export class Lifecycle {
   readonly #words: Int32Array<SharedArrayBuffer>;
 
   constructor(arena: SharedArena) {
-    this.#words = arena.int32(7);
+    this.#words = arena.int32(8);
   }
 
   /** True when vCPU threads must leave their loops. */
@@ -48,6 +49,16 @@ export class Lifecycle {
   /** Asks the vCPUs to stop; the caller kicks them afterwards. */
   stop(): void {
     Atomics.store(this.#words, STOPPING, 1);
+  }
+
+  /** The process ends with the machine in it: no thread may go on, or sleep where only the machine would wake it. */
+  abandon(): void {
+    Atomics.store(this.#words, ABANDONED, 1);
+    this.stop();
+  }
+
+  get abandoned(): boolean {
+    return Atomics.load(this.#words, ABANDONED) !== 0;
   }
 
   /** Lets vCPUs run again and forgets why they stopped. With all of them at rest. */

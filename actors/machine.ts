@@ -14,6 +14,7 @@ import type { BootRegisters } from "../devices/boot/registers.js";
 import type { PciFunctionReport } from "../devices/pci/inventory.js";
 import { logTo } from "../shared/log.js";
 import { VcpuRequest } from "../xen/host.js";
+import { attend, dismiss } from "./abandonment.js";
 import { carryErrors } from "./comlink-errors.js";
 import type { MemoryDumper } from "./dump/memory-dumper.js";
 import { GuestClock } from "./guest-clock.js";
@@ -116,6 +117,7 @@ export class Machine implements AsyncDisposable {
     this.#streams = new OutputStreams((stream, count) => {
       this.#orFail(this.#devices.api.acknowledge(stream, count));
     });
+    attend(this.#control);
   }
 
   /**
@@ -457,6 +459,7 @@ export class Machine implements AsyncDisposable {
     for (const { api } of this.#vcpus) api[releaseProxy]();
     this.#io.close();
     this.#streams.close();
+    dismiss(this.#control);
     await this.#host.releaseAll();
   }
 

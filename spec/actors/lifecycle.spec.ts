@@ -35,6 +35,15 @@ describe("Lifecycle", () => {
     assert.equal(machine.reason, "poweroff");
   });
 
+  it("is abandoned once and for all", () => {
+    const [machine, actor] = pair();
+    assert.equal(actor.abandoned, false);
+    machine.abandon();
+    assert.deepEqual([actor.abandoned, actor.stopping], [true, true]);
+    machine.clear();
+    assert.equal(actor.abandoned, true);
+  });
+
   it("lets nobody wait for the platform once it has its power-on state, whatever the machine does then", () => {
     const [vcpu, devices] = pair();
     vcpu.setPlatformReady();

@@ -49,18 +49,20 @@ class Fixture {
   async device(): Promise<void> {
     const { libc, scratch, bell, kick, uart } = this.thread();
     const clock = { nowNs: () => 0 };
-    const thread = { libc, scratch, clock, doorbells: [bell], guestKicks: [kick] } as unknown as MachineThread;
+    const lifecycle = { abandoned: false };
+    const parts = { libc, scratch, clock, lifecycle, doorbells: [bell], guestKicks: [kick] };
+    const thread = parts as unknown as MachineThread;
     const drained = (): void => {
       uart.transmitted();
     };
-    const parts = {
+    const output = {
       name: "serial0",
       output: uart.output,
       input: undefined,
       drained,
       arrived: () => undefined,
     } as const;
-    const stream = new Stream(parts, (_, bytes) => {
+    const stream = new Stream(output, (_, bytes) => {
       // Its own, and so no step.
       const out = watched(this.out, "locked");
       for (const byte of bytes) out[0] = (out[0] ?? 0) * 10 + byte;
