@@ -8,8 +8,9 @@ export class Draw {
   /** A whole number from 0 to `limit` - 1. */
   readonly below: (limit: number) => number;
 
-  constructor(seed: number) {
-    this.below = randomSource(seed);
+  /** By a seed, or by what gives whole numbers from 0 to `limit` - 1. */
+  constructor(source: number | ((limit: number) => number)) {
+    this.below = typeof source === "number" ? randomSource(source) : source;
   }
 
   /** True once in `times`. */

@@ -19,16 +19,22 @@ export async function fuzz(entrance: Entrance, seed: number, ms: number, most = 
   let inputs = 0;
   for (; inputs < most && (inputs === 0 || performance.now() < until); inputs++) {
     const own = (seed + inputs) >>> 0;
-    const started = performance.now();
-    try {
-      const tried = entrance.tryOne(new Draw(own));
-      // Most are done by then, and a turn for each would cost more than they do.
-      if (tried !== undefined) await tried;
-      const took = performance.now() - started;
-      if (took > (entrance.hangMs ?? HANG_MS)) throw new Error(`It took ${took.toFixed(0)} ms`);
-    } catch (error) {
-      return { name: entrance.name, inputs: inputs + 1, finding: { seed: own, error } };
-    }
+    const error = await tryTimed(entrance, new Draw(own));
+    if (error !== undefined) return { name: entrance.name, inputs: inputs + 1, finding: { seed: own, error } };
   }
   return { name: entrance.name, inputs, finding: undefined };
+}
+
+/** One input: what it threw, or that it took too long; undefined when it is no finding. */
+export async function tryTimed(entrance: Entrance, draw: Draw): Promise<unknown> {
+  const started = performance.now();
+  try {
+    const tried = entrance.tryOne(draw);
+    // Most are done by then, and a turn for each would cost more than they do.
+    if (tried !== undefined) await tried;
+  } catch (error) {
+    return error ?? new Error("It threw nothing");
+  }
+  const took = performance.now() - started;
+  return took > (entrance.hangMs ?? HANG_MS) ? new Error(`It took ${took.toFixed(0)} ms`) : undefined;
 }
