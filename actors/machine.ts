@@ -22,6 +22,7 @@ import { loadGuest } from "./guest-loader.js";
 import { openLibc } from "./host/libc.js";
 import { HostResources } from "./host-resources.js";
 import { IoActors } from "./io-actors.js";
+import { lastWords } from "./last-words.js";
 import { openLog } from "./log.js";
 import type { LogSink } from "./log.js";
 import { MachineControl } from "./machine-control.js";
@@ -45,8 +46,6 @@ import { SuspendAnswer, XenControl } from "./xen-control.js";
 
 /** How long the actors get to end by themselves before their threads are ended. */
 const GRACE_MS = 2000;
-/** How long the listeners get to take the guest's last words. */
-const DRAIN_MS = 5000;
 
 carryErrors();
 
@@ -435,16 +434,8 @@ export class Machine implements AsyncDisposable {
     this.#status = "ended";
     const { lifecycle } = this.#control;
     // A guest that ended before the device actor was up has written nothing that it could hold.
-    if (lifecycle.devicesReady || lifecycle.outputWaits) await within(DRAIN_MS, this.#drain());
+    if (lifecycle.devicesReady || lifecycle.outputWaits) await lastWords(this.#devices, this.#streams);
     this.#resolveEnded(end);
-  }
-
-  /** Until all that the guest wrote has been handed over. */
-  async #drain(): Promise<void> {
-    while (!(await unlessDead(this.#devices, this.#devices.api.drained()))) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
-    await this.#streams.idle();
   }
 
   async #dispose(): Promise<void> {

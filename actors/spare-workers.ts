@@ -17,6 +17,11 @@ export interface StartedWorker {
 /** Loading takes a few milliseconds; a thread that does not come to its end must not hold up the process's. */
 const SETTLE_MS = 1000;
 const spare: StartedWorker[] = [];
+/**
+ * Where the threads' code is: bundled, whether the program that makes machines is or not, as each of them would have a hundred
+ * modules to load. The modules themselves where it is counted which of their code runs.
+ */
+const ROLES = new URL(process.env["NODE_V8_COVERAGE"] === undefined ? "../bundle/" : "./", import.meta.url);
 /** Those that have not ended. */
 const running = new Set<StartedWorker>();
 
@@ -46,7 +51,7 @@ export function takeWorker(kind: ActorKind): StartedWorker {
 
 function startThread(kind: ActorKind): StartedWorker {
   const loading = new ThreadLoading();
-  const worker = new Worker(new URL(`./${kind}-role.js`, import.meta.url), {
+  const worker = new Worker(new URL(`${kind}-role.js`, ROLES), {
     name: "xenolith",
     workerData: loading.buffer,
     env: SHARE_ENV,

@@ -2,7 +2,7 @@
 import type { ActorHandle } from "./workers.js";
 
 /** `result`, unless the actor's thread ends first. */
-export async function unlessDead<T>(actor: ActorHandle, result: Promise<T>): Promise<Awaited<T>> {
+export async function unlessDead<T>(actor: Pick<ActorHandle, "died">, result: Promise<T>): Promise<Awaited<T>> {
   return Promise.race([result, actor.died]);
 }
 

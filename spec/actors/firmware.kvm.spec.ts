@@ -35,7 +35,7 @@ describe("A machine with SeaBIOS", function () {
     await machine.start();
     await waitFor("serial0", "No bootable device");
     assert.match(text("serial0"), /SeaBIOS \(version /);
-    assert.match(text("debugcon"), /Found 2 cpu\(s\) max supported 2 cpu\(s\)/);
+    await waitFor("debugcon", "Found 2 cpu(s) max supported 2 cpu(s)");
     await machine.reset();
     const twice = /(SeaBIOS \(version [^]*No bootable device[^]*){2}/;
     while (!twice.test(text("serial0"))) await new Promise((resolve) => setTimeout(resolve, 20));
