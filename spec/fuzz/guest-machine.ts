@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Machine } from "../../actors/machine.js";
 import type { MachineEnd } from "../../actors/machine-end.js";
 import type { MachineConfig } from "../../shared/config.js";
+import { PATIENCE } from "../support/patience.js";
 import { guestImage } from "../support/project.js";
 
 /** What came of an order: a line, or that the guest started over, fell silent, or is no more. */
@@ -32,8 +33,8 @@ const OWN_CRASH = "guest crashed";
 /** The longest text without a line's end that can still become an answer. */
 const LONGEST = 200;
 /** How long whatever the host asks for may take; on a busy host. */
-export const RESPONSE_MS = 30_000;
-const START_MS = 60_000;
+export const RESPONSE_MS = 30_000 * PATIENCE;
+const START_MS = 60_000 * PATIENCE;
 /** How often a machine is looked at that says nothing. */
 const LOOK_MS = 50;
 

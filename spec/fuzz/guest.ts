@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { growth, heldNow } from "../soak/holdings.js";
 import type { Held } from "../soak/holdings.js";
+import { PATIENCE } from "../support/patience.js";
 import type { Draw } from "./draw.js";
 import type { Entrance } from "./entrance.js";
 import { GuestMachine, inTime } from "./guest-machine.js";
@@ -14,8 +15,8 @@ import type { Answer } from "./guest-machine.js";
 /** Steps of one input; few find what goes wrong at once, many what builds up. */
 const STEPS = [30, 200, 800];
 /** A guest that has said nothing for so long has undone itself. */
-const SILENT_MS = 6000;
-const CHECK_MS = 90_000;
+const SILENT_MS = 6000 * PATIENCE;
+const CHECK_MS = 90_000 * PATIENCE;
 /** An order may be lost when the guest starts over just then. */
 const CHECKS = 3;
 /** Lines of the log for one input: limits on the guest's own mistakes are below. */
@@ -30,7 +31,7 @@ const KINDS = ["hypercalls", "ports", "ide", "rings", "cpus"] as const;
 
 class GuestEntrance implements Entrance {
   readonly name: string;
-  readonly hangMs = 150_000;
+  readonly hangMs = 150_000 * PATIENCE;
   readonly #kind: string;
   #guest: GuestMachine | undefined;
   #inputs = 0;

@@ -3,14 +3,12 @@ import assert from "node:assert/strict";
 import type { Worker } from "node:worker_threads";
 import type { Context, RootHookObject } from "mocha";
 import { openDescriptors, settle } from "./leftovers.js";
+import { PATIENCE } from "./patience.js";
 
 /** What a finished run may still have: standard streams, and what mocha itself waits with. */
 const HARMLESS = new Set(["TTYWrap", "PipeWrap", "Timeout", "Immediate", "FSReqCallback", "FSReqPromise", "CloseReq"]);
 /** Descriptors that only machines open. */
 const OF_MACHINES = /kvm|xen-overlays/;
-
-/** How much longer than its limit of time says a spec may take: on a host that is emulated. */
-const PATIENCE = Number(process.env["XENOLITH_SPEC_PATIENCE"] ?? 1);
 
 /** Workers that run, and during which spec each was started. */
 const workers = new Map<Worker, string>();

@@ -8,9 +8,10 @@ import type { MachineEnd } from "../../actors/machine-end.js";
 import type { MachineConfig } from "../../shared/config.js";
 import { openDescriptors, settle, threadCount } from "./leftovers.js";
 import { smallGuest } from "./machines.js";
+import { PATIENCE } from "./patience.js";
 
 /** Longer than a life takes on the slowest host, and than the time that a guest of ours waits for an answer. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 60_000 * PATIENCE;
 const DISK_BYTES = 64 * 1024;
 
 export interface Life {
