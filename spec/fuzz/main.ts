@@ -23,7 +23,8 @@ Tries random and mutated inputs at every entrance. Exit code 1 when one is a fin
   --choose HOW     inputs by seeds, each anew; or by coverage, as changes of those that reached new code, which a guest's
                    entrances have not (default: both, one after the other)
   --seed N         where to start (default: from the clock)
-  --inputs N       at most so many of each entrance, by seeds unless told otherwise: a finding by these is repeated by its seed and one input
+  --inputs N       at most so many of each entrance, by seeds unless told otherwise: a finding by these is repeated by its
+                   seed and one input
   --replay FILE    only the input in this file, which a finding by coverage has left
   --help           this text
 `,
