@@ -48,11 +48,18 @@ CHECK(versions, "time", "time info is consistent on every vCPU") {
   note("the clock tells of a TSC that is %s", stable ? "stable" : "not known to be stable");
 }
 
+#define SPEED_TRIES 5
+
+/* A processor that is taken away between two looks makes them differ: not every time. */
 CHECK(shared_copy, "time", "the clock runs at the speed that the TSC has") {
-  u64 tsc = rdtsc(), start = now_ns();
-  WAIT_FOR(false, 20 * MS);
-  u64 elapsed = now_ns() - start, by_tsc = tsc_to_ns(rdtsc() - tsc);
-  u64 difference = elapsed > by_tsc ? elapsed - by_tsc : by_tsc - elapsed;
+  u64 elapsed = 0, by_tsc = 0, difference = ~0ull;
+  for (u32 i = 0; i < SPEED_TRIES && difference >= 5 * MS; i++) {
+    u64 tsc = rdtsc(), start = now_ns();
+    WAIT_FOR(false, 20 * MS);
+    elapsed = now_ns() - start;
+    by_tsc = tsc_to_ns(rdtsc() - tsc);
+    difference = elapsed > by_tsc ? elapsed - by_tsc : by_tsc - elapsed;
+  }
   EXPECT(elapsed >= 20 * MS && difference < 5 * MS, "%lu ns by the clock, %lu by the TSC", elapsed, by_tsc);
 }
 
