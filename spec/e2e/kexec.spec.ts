@@ -14,11 +14,6 @@ import { testbedOfSuite } from "../testbed/suite-testbed.js";
 import { troubleIn } from "./main-job.js";
 
 const WHOLE_MS = 600_000;
-/** From Xen 4.17 on Linux has an upcall vector for each vCPU, which the next kernel sets up anew. */
-const RUNS = [
-  ["kernel", "0x40011"],
-  ["userspace", "0x4000a"],
-] as const;
 const COMMAND_LINE = "console=ttyS0 loglevel=4 second";
 
 const FIRST = `
@@ -37,8 +32,8 @@ poweroff -f
 describe("A Linux guest that starts another kernel by kexec", function () {
   const booted = testbedOfSuite();
 
-  for (const [transport, xen] of RUNS) {
-    it(`goes on with the next one under Xen, with the same disk, ${transport} transport, version ${xen}`, async function () {
+  for (const transport of ["kernel", "userspace"]) {
+    it(`goes on with the next one under Xen, with the same disk, ${transport} transport`, async function () {
       this.timeout(WHOLE_MS);
       const kernel = await guestKernel("trixie", console.log);
       const run = await runLinux(booted.testbed, {
@@ -52,7 +47,7 @@ describe("A Linux guest that starts another kernel by kexec", function () {
         },
         append: "loglevel=4",
         scratchDiskMiB: 16,
-        vmmOptions: ["--accel", `kvm,xen-version=${xen},xen-transport=${transport}`],
+        vmmOptions: ["--accel", `kvm,xen-transport=${transport}`],
         timeoutMs: WHOLE_MS,
       });
       const said = run.console;
