@@ -64,7 +64,8 @@ async function replay(file: string): Promise<void> {
   try {
     saved = readReplay(file);
   } catch (error) {
-    return refuse(TOOL, `${file} has no input: ${(error as Error).message}`);
+    // A parser's message shows what it has read, ends of lines included.
+    return refuse(TOOL, `${file} has no input: ${(error as Error).message.replace(/\s+/g, " ")}`);
   }
   const { entrance: name, choices } = saved;
   const entrance = PURE_ENTRANCES.find((one) => one.name === name) ?? refuse(TOOL, `there is no entrance ${name}`);
