@@ -2,8 +2,8 @@
  * Whatever the host refuses in the course of a machine's life, and whenever: the life goes on unharmed, or ends with one
  * clear report, and nothing is left behind. docs/reliability.md says which call does which.
  *
- * By default each kind of call fails once, the first time. `XENOLITH_SWEEP=full` has each fail at every n-th time and with
- * every error: that takes hours.
+ * By default each kind of call fails once, the first time. `XENOLITH_SWEEP=N` has each fail with every error, at N places
+ * at most that are spread evenly over the life, and `XENOLITH_SWEEP=full` at every n-th time: that takes hours.
  */
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
@@ -21,7 +21,9 @@ import type { Life } from "../support/whole-life.js";
 const ERRNO = { EINTR: 4, EIO: 5, EAGAIN: 11, ENOMEM: 12, EFAULT: 14, ENOSPC: 28 } as const;
 type ErrnoName = keyof typeof ERRNO;
 
-const FULL = process.env["XENOLITH_SWEEP"] === "full";
+const SWEEP = process.env["XENOLITH_SWEEP"];
+/** At how many places at most a kind of call fails. */
+const PLACES = SWEEP === undefined ? 1 : SWEEP === "full" ? Infinity : Number(SWEEP);
 /** So many calls of Node's fail one after the other by default; those of the first start are among them. */
 const FIRST = 8;
 const WHOLE = "life 1\nlife 2\n";
@@ -29,6 +31,12 @@ const WHOLE = "life 1\nlife 2\n";
 const DISK_ERROR = /^(life 1\n)?wrong: (reading|writing|flushing) \(-1\)\n$/;
 /** Calls that a signal may interrupt: they are made again. */
 const INTERRUPTIBLE = /^(KVM_.*|ppoll|preadv|pwritev|fdatasync|read|write)$/;
+
+/** Which of a life's `count` calls of a kind fail, each in a life of its own: the first is always among them. */
+function places(count: number): readonly number[] {
+  const most = Math.min(count, PLACES);
+  return Array.from({ length: most }, (_, place) => 1 + Math.floor((place * count) / most));
+}
 
 function errno(name: ErrnoName): Fault {
   return { kind: "errno", errno: ERRNO[name] };
@@ -75,10 +83,11 @@ function ownProblem({ end, text, left, disposal }: Life): string | undefined {
 }
 
 describe("A machine whose host fails", function () {
-  this.timeout(FULL ? 0 : 600_000);
+  this.timeout(SWEEP === undefined ? 600_000 : 0);
   const folder = temporaryFolder();
 
   before(async function () {
+    assert(PLACES >= 1, `XENOLITH_SWEEP is "full" or a number of places, not "${SWEEP}"`);
     requireKvm(this, "life.elf");
     // Once before anything is counted: the bindings and Node's pools open what they keep for good.
     await life();
@@ -98,8 +107,7 @@ describe("A machine whose host fails", function () {
     assert.equal(usual.text, WHOLE);
     const problems: string[] = [];
     for (const call of CALLS) {
-      const most = FULL ? usual.count(thread, call) : Math.min(1, usual.count(thread, call));
-      for (let nth = 1; nth <= most; nth++) {
+      for (const nth of places(usual.count(thread, call))) {
         for (const name of names) {
           const planned = { thread, call, nth, times: 1, fault: errno(name) };
           const found = problem(await life(planned), planned, name);
@@ -120,7 +128,7 @@ describe("A machine whose host fails", function () {
   ] as const) {
     it(`survives or tells clearly, whatever call of ${thread}'s fails`, async () => {
       assert(THREADS.includes(thread));
-      assert.deepEqual(await sweep(thread, FULL ? all : [name]), []);
+      assert.deepEqual(await sweep(thread, SWEEP === undefined ? [name] : all), []);
     });
   }
 
@@ -138,7 +146,7 @@ describe("A machine whose host fails", function () {
       assert.equal(text, WHOLE);
       assert(usual.calls > 0, "a machine does not do it");
       const problems: string[] = [];
-      for (let nth = 1; nth <= (FULL ? usual.calls : Math.min(usual.calls, FIRST)); nth++) {
+      for (let nth = 1; nth <= (SWEEP === undefined ? Math.min(usual.calls, FIRST) : usual.calls); nth++) {
         const again = freshConfig();
         const failing = fail(nth);
         const found = ownProblem(await wholeLife(again).finally(failing.restore));
