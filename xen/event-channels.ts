@@ -91,15 +91,12 @@ export class EventChannels {
   /** EVTCHNOP_alloc_unbound: a port, or a negative error. */
   allocUnbound(remoteDomain: number): number {
     if (remoteDomain !== DOMID_BACKEND && remoteDomain !== this.#domid) return Errno.EPERM;
-    this.#lock.acquire();
-    try {
+    return this.#ports.locked(() => {
       const port = this.#ports.findFree(this.limit);
       if (port === 0) return Errno.ENOSPC;
       this.#open(port, PortState.unbound, remoteDomain);
       return port;
-    } finally {
-      this.#lock.release();
-    }
+    });
   }
 
   /** EVTCHNOP_bind_interdomain. An event may have been lost before there was a local end: it is raised to be sure. */
@@ -137,8 +134,7 @@ export class EventChannels {
     if (virq >= NR_VIRQS) return Errno.EINVAL;
     if (virqIsGlobal(virq) && vcpu !== 0) return Errno.EINVAL;
     if (!this.#domain.isVcpu(vcpu)) return Errno.ENOENT;
-    this.#lock.acquire();
-    try {
+    return this.#ports.locked(() => {
       if (this.#virqs[vcpu * NR_VIRQS + virq] !== 0) return Errno.EEXIST;
       const port = this.#ports.findFree(this.limit);
       if (port === 0) return Errno.ENOSPC;
@@ -146,25 +142,20 @@ export class EventChannels {
       this.#ports.setVcpu(port, vcpu);
       this.#setVirq(vcpu, virq, port);
       return port;
-    } finally {
-      this.#lock.release();
-    }
+    });
   }
 
   /** EVTCHNOP_bind_ipi. */
   bindIpi(vcpu: number): number {
     if (!this.#domain.isVcpu(vcpu)) return Errno.ENOENT;
-    this.#lock.acquire();
-    try {
+    return this.#ports.locked(() => {
       const port = this.#ports.findFree(this.limit);
       if (port === 0) return Errno.ENOSPC;
       this.#open(port, PortState.ipi, 0);
       this.#ports.setVcpu(port, vcpu);
       this.#routes.offload(port);
       return port;
-    } finally {
-      this.#lock.release();
-    }
+    });
   }
 
   /** EVTCHNOP_bind_pirq. `shared` is the guest's word that the line is level-triggered. */
@@ -314,16 +305,13 @@ export class EventChannels {
 
   /** Back end: takes the remote end of `port`, which the guest allocated for us. False when it did not. */
   bindBackend(port: EvtchnPort, owner: number): boolean {
-    this.#lock.acquire();
-    try {
+    return this.#ports.locked(() => {
       if (!this.#isPort(port) || this.#ports.state(port) !== PortState.unbound) return false;
       if (this.#ports.value(port) !== DOMID_BACKEND) return false;
       this.#ports.change(port, PortState.backend, 0, owner);
       this.#routes.offload(port);
       return true;
-    } finally {
-      this.#lock.release();
-    }
+    });
   }
 
   /** Back end: lets go of the remote end; the guest's end waits for another. */
@@ -344,18 +332,23 @@ export class EventChannels {
     this.#raise(port, PortState.backend, ANY);
   }
 
+  /** Raises the guest's end of `port` for a person, whatever raises it else. False when it has no end that could. */
+  inject(port: number): boolean {
+    const state = this.#isPort(port) && this.#isOpen(port) ? this.#ports.state(port) : PortState.unbound;
+    if (state === PortState.unbound) return false;
+    this.#raise(port, state, ANY);
+    return true;
+  }
+
   /** A port that exists from the domain's start and outlives EVTCHNOP_reset: the store's, the console's. 0 when full. */
   allocBackendPort(owner: number): EvtchnPort {
-    this.#lock.acquire();
-    try {
+    return this.#ports.locked(() => {
       const port = this.#ports.findFree(this.limit);
       if (port === 0) return port;
       this.#open(port, PortState.backend, PERMANENT, owner);
       this.#routes.offload(port);
       return port;
-    } finally {
-      this.#lock.release();
-    }
+    });
   }
 
   /** Raises a virtual interrupt; lost when the guest has not bound it. Global ones go where the guest bound them. */
@@ -387,12 +380,9 @@ export class EventChannels {
 
   /** The way events are delivered has changed: offloads each port to KVM, or takes it back. */
   refreshRoutes(): void {
-    this.#lock.acquire();
-    try {
+    this.#ports.locked(() => {
       this.#routes.refresh();
-    } finally {
-      this.#lock.release();
-    }
+    });
   }
 
   save(): EventChannelSnapshot {
@@ -493,6 +483,16 @@ export class EventChannels {
 
   #finish(port: EvtchnPort, vcpu: VcpuId, next: Next): void {
     if (next === Next.upcall) this.#delivery.upcall(vcpu);
-    else if (next === Next.kernel) this.#host.kernel?.send(port, vcpu);
+    else if (next === Next.kernel) {
+      this.#host.kernel?.send(port, vcpu);
+      if (this.#ports.vcpu(port) !== vcpu) this.#follow(port);
+    }
+  }
+
+  /** The guest has bound `port` to another vCPU, which found no event yet, while KVM told the old one, which need not look. */
+  #follow(port: EvtchnPort): void {
+    const vcpu = this.#ports.vcpu(port) as VcpuId;
+    const told = this.#ports.locked(() => this.#isPort(port) && this.#delivery.markIfPending(port, vcpu));
+    if (told) this.#delivery.upcall(vcpu);
   }
 }

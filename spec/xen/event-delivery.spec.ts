@@ -317,6 +317,38 @@ describe("EventDelivery on the kernel transport", () => {
     assert.equal(kernel.sharedInfo, 0x30);
   });
 
+  it("tells the new vCPU of an event that KVM was told of for the one that its port was bound to before", () => {
+    const { guest, kernel } = kernelGuest();
+    setCallback(guest, VECTOR, 0xf3);
+    const { storePort, events, delivery, domain } = guest.xen;
+    kernel.beforeSend = () => {
+      assert.equal(events.bindVcpu(storePort, vcpu1), 0);
+      assert.equal(delivery.upcallPending(vcpu1), false);
+      // As KVM does, for the vCPU that it was given
+      const { words } = domain.sharedInfo;
+      Atomics.or(words, domain.layout.pending >>> 2, 1 << storePort);
+    };
+    events.notifyGuest(storePort);
+    assert.deepEqual(kernel.calls, [`send ${storePort} 0`]);
+    assert.equal(delivery.upcallPending(vcpu1), true);
+    kernel.beforeSend = () => undefined;
+    events.notifyGuest(storePort);
+    assert.deepEqual(kernel.calls.at(-1), `send ${storePort} 1`);
+  });
+
+  it("raises any port in use for a person, and no other", () => {
+    const { guest, kernel } = kernelGuest();
+    setCallback(guest, VECTOR, 0xf3);
+    guest.op(32, 7, 1, 0);
+    const ipi = guest.out(1);
+    guest.op(32, 6, 0x7ff0, 0);
+    const unbound = guest.out(1);
+    const { events, storePort } = guest.xen;
+    const answers = [ipi, storePort, unbound, unbound + 1, 0, -1, 4096, 2 ** 40].map((port) => events.inject(port));
+    assert.deepEqual(answers, [true, true, false, false, false, false, false, false]);
+    assert.deepEqual(kernel.calls, [`send ${ipi} 1`, `send ${storePort} 0`]);
+  });
+
   it("keeps them from KVM while the callback is a line", () => {
     const { guest, kernel } = kernelGuest();
     setCallback(guest, 0, 9);

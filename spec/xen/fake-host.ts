@@ -125,6 +125,8 @@ export class FakeKernel implements XenKernel {
   delivers = true;
   vector = 0;
   marksUpdates = false;
+  /** What happens before KVM sets the bits of an event that it was sent. */
+  beforeSend: () => void = () => undefined;
 
   constructor({ sendsEvents = true, keepsRunstate = true, findsSharedInfo = false } = {}) {
     this.sendsEvents = sendsEvents;
@@ -133,6 +135,7 @@ export class FakeKernel implements XenKernel {
   }
   send(port: EvtchnPort, vcpu: VcpuId): void {
     this.calls.push(`send ${port} ${vcpu}`);
+    this.beforeSend();
   }
   wakePolls(): void {
     this.calls.push("wakePolls");
