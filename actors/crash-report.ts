@@ -17,6 +17,8 @@ export interface ReportParts {
   readonly vcpu: Vcpu;
   readonly memory: GuestMemory;
   readonly history: ExitHistory;
+  /** What waits for the vCPU, in lines. */
+  readonly interrupts: readonly string[];
   /** Guest-physical address of a linear address, or -1. */
   translate(hi: number, lo: number): number;
 }
@@ -63,6 +65,7 @@ export function describeVcpu(parts: ReportParts): string {
     ...(exits.at(-1) === "shutdown" && regs.rip === RESET_RIP && csBase === RESET_CS_BASE ? [AS_RESET] : []),
     ...general,
     ...system,
+    ...parts.interrupts,
     `code ${instruction(parts, BigInt.asUintN(64, regs.rip + BigInt(csBase)))}`,
     `last exits: ${exits.join(", ") || "none"}`,
   ];

@@ -20,6 +20,7 @@ import { readRegisters } from "./dump/registers.js";
 import type { VcpuRegisters } from "./dump/registers.js";
 import { ExitHistory } from "./exit-history.js";
 import { CoalescedWrites } from "./host/coalesced-writes.js";
+import { describeInterrupts } from "./interrupt-report.js";
 import { SyncRegs } from "./host/exit.js";
 import type { VmExit } from "./host/exit.js";
 import { KvmSystemEvent } from "./host/kvm-abi.js";
@@ -163,6 +164,7 @@ export class VcpuThread {
       vcpu: this.#vcpu,
       memory,
       history: this.#history,
+      interrupts: describeInterrupts(this.#vcpu, this.#index, this.#thread.xen?.domain),
       translate: (hi, lo) => this.#virtual.translate(hi, lo, false),
     });
   }

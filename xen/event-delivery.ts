@@ -127,6 +127,11 @@ export class EventDelivery {
     return info !== undefined && Atomics.load(info.bytes, this.#domain.vcpuInfoOffset + UPCALL_PENDING) !== 0;
   }
 
+  /** evtchn_pending_sel of `vcpu`; undefined where it has no vcpu_info, and with FIFO channels, which do without. */
+  selector(vcpu: VcpuId): bigint | undefined {
+    return this.#fifo.active ? undefined : this.#twoLevel.selector(vcpu);
+  }
+
   /** Marks every selector bit of `vcpu`, after its vcpu_info moved, so that nothing is lost; the guest copes with it. */
   markAll(vcpu: VcpuId): void {
     const info = this.#domain.vcpuInfo(vcpu);

@@ -103,6 +103,11 @@ export class XenTimers {
     return this.#get(vcpu, SINGLESHOT) !== NEVER;
   }
 
+  /** When the first of a vCPU's timers that are ours fires, in ns of the guest's clock; Infinity for none. */
+  deadline(vcpu: VcpuId): number {
+    return Math.min(this.#get(vcpu, SINGLESHOT), this.#get(vcpu, PERIODIC));
+  }
+
   stopSingleshot(vcpu: VcpuId): void {
     const lock = this.#lockOf(vcpu);
     lock.acquire();

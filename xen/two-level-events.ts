@@ -49,6 +49,15 @@ export class TwoLevelEvents {
     return (Atomics.or(info.words, word, bit) & bit) === 0;
   }
 
+  /** evtchn_pending_sel of `vcpu`; undefined where it has no vcpu_info. */
+  selector(vcpu: VcpuId): bigint | undefined {
+    const info = this.#domain.vcpuInfo(vcpu);
+    if (info === undefined) return undefined;
+    const { pendingSelector, selectorShift } = this.#domain.layout;
+    const at = this.#domain.vcpuInfoOffset + pendingSelector;
+    return selectorShift === 6 ? info.view.getBigUint64(at, true) : BigInt(info.view.getUint32(at, true));
+  }
+
   /** Marks all of the selector of `vcpu`. */
   selectAll(vcpu: VcpuId): void {
     const info = this.#domain.vcpuInfo(vcpu);

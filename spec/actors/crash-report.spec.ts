@@ -38,7 +38,8 @@ function report(
   );
   const history = new ExitHistory();
   history.record(last);
-  return describeVcpu({ index: 3, vcpu: vcpuWith(rip, csBase), memory, history, translate });
+  const interrupts = ["halted; lapic"];
+  return describeVcpu({ index: 3, vcpu: vcpuWith(rip, csBase), memory, history, interrupts, translate });
 }
 
 describe("describeVcpu()", () => {
@@ -47,6 +48,7 @@ describe("describeVcpu()", () => {
     assert.match(text, /^vCPU 3:\n {2}rip 0000000000001ff8 rflags 0000000000000002\n/);
     assert.match(text, /\n {2}rax deadbeefcafef00d rbx 0{16} /);
     assert.match(text, /\n {2}cs 0010 base 0{16} limit ffffffff dpl 0\n/);
+    assert.match(text, /\n {2}halted; lapic\n/);
     assert.match(text, /cr2 ffff800000000000 cr3 0000000000001000/);
     // No further than the end of the page.
     assert.match(text, /\n {2}code f8 f9 fa fb fc fd fe ff\n/);
