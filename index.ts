@@ -9,6 +9,7 @@ export type { NetworkStatus } from "./actors/network-status.js";
 export type { StreamListener } from "./actors/output-streams.js";
 export type { StreamName } from "./actors/streams.js";
 export type { PciBarReport, PciFunctionReport } from "./devices/pci/inventory.js";
+export type { PortStatus } from "./xen/port-list.js";
 export { resolveConfig } from "./shared/config.js";
 export { MAX_VCPUS } from "./shared/config/vcpus.js";
 export type { MachineConfig, ResolvedConfig } from "./shared/config.js";

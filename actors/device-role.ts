@@ -3,6 +3,7 @@ import type { MessagePort } from "node:worker_threads";
 import { expose } from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import { pciInventory } from "../devices/pci/inventory.js";
+import { listPorts } from "../xen/port-list.js";
 import { DeviceThread } from "./device-thread.js";
 import { ThreadSlot } from "./machine-memory.js";
 import type { DeviceApi, DeviceWorkerInit } from "./protocol.js";
@@ -46,6 +47,11 @@ function startDevices(init: DeviceWorkerInit, port: MessagePort): void {
     },
     tray: (index) => thread.board.ide.tray(index),
     pciFunctions: () => pciInventory(thread.board.bridge),
+    eventPorts() {
+      const domain = thread.xen?.domain;
+      return domain && listPorts(domain.events, domain.delivery);
+    },
+    injectEvent: (event) => thread.xen?.domain.events.inject(event),
     links: () => thread.board.nics.map(({ device }) => device.linkUp),
     drained: () => device.drained(),
     stop() {

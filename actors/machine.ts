@@ -14,6 +14,7 @@ import type { BootRegisters } from "../devices/boot/registers.js";
 import type { PciFunctionReport } from "../devices/pci/inventory.js";
 import { logTo } from "../shared/log.js";
 import { VcpuRequest } from "../xen/host.js";
+import type { PortStatus } from "../xen/port-list.js";
 import { attend, dismiss } from "./abandonment.js";
 import { carryErrors } from "./comlink-errors.js";
 import type { MemoryDumper } from "./dump/memory-dumper.js";
@@ -86,7 +87,7 @@ export class Machine implements AsyncDisposable {
     });
     const libc = openLibc();
     this.#host = HostResources.acquire(libc, config);
-    const cpuids = this.#cpuids();
+    const cpuids = vcpuCpuids(this.#host);
     this.#control = new MachineControl(this.#host.parts, libc, this.#host.scratch);
     const { clock, doorbells } = this.#control;
     clock.reset();
@@ -255,6 +256,18 @@ export class Machine implements AsyncDisposable {
     return unlessDead(this.#devices, this.#devices.api.pciFunctions());
   }
 
+  /** The event channels in use, by port. @throws VmmError CONFIG when the guest is no Xen guest */
+  async eventPorts(): Promise<readonly PortStatus[]> {
+    if (this.#status !== "paused") this.#expect("running", "list the event channels of");
+    return unlessDead(this.#devices, this.#xenControl.eventPorts());
+  }
+
+  /** Raises an event channel of the guest's; false when `port` is not in use. @throws VmmError as {@link eventPorts} */
+  async injectEvent(port: number): Promise<boolean> {
+    if (this.#status !== "paused") this.#expect("running", "raise an event of");
+    return unlessDead(this.#devices, this.#xenControl.injectEvent(port));
+  }
+
   /**
    * Puts the image at `path` into the CD drive that is the disk called `id`, or takes out what is there and leaves the tray
    * open. The guest is told, and a reset does not bring the disc before back.
@@ -319,16 +332,6 @@ export class Machine implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed ??= this.#dispose();
     await this.#disposed;
-  }
-
-  /** Can fail before there are threads to end: the host gets its own back then. */
-  #cpuids(): ReturnType<typeof vcpuCpuids> {
-    try {
-      return vcpuCpuids(this.#host);
-    } catch (error) {
-      this.#host.release();
-      throw error;
-    }
   }
 
   async #setUp(): Promise<void> {

@@ -7,6 +7,7 @@ import type { ErrorRecord } from "../shared/errors.js";
 import type { ResolvedConfig } from "../shared/config.js";
 import type { PciFunctionReport } from "../devices/pci/inventory.js";
 import type { LogRecord } from "../shared/log.js";
+import type { PortStatus } from "../xen/port-list.js";
 import type { BootRegisters } from "../devices/boot/registers.js";
 import type { VcpuRegisters } from "./dump/registers.js";
 import type { OpenDisk } from "./host/open-file.js";
@@ -160,6 +161,9 @@ export interface DeviceApi {
   trayHeard(index: number): void;
   /** What is on the PCI bus now. */
   pciFunctions(): readonly PciFunctionReport[];
+  /** The guest's event channels, and whether one was raised; undefined where there is no Xen. */
+  eventPorts(): readonly PortStatus[] | undefined;
+  injectEvent(port: number): boolean | undefined;
   /** Whether each network card's link is up. */
   links(): readonly boolean[];
   /** True when nothing that the guest wrote is left here. */

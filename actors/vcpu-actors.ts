@@ -23,8 +23,22 @@ export type VcpuRun = (api: Remote<VcpuApi>) => Promise<VcpuOutcome>;
 
 type Cpuids = readonly (readonly CpuidEntry[])[];
 
-/** @throws VmmError HOST_UNSUPPORTED or CONFIG when the host's CPU cannot be what was asked for */
+/**
+ * What the guest's CPUID answers on each vCPU.
+ *
+ * @throws VmmError HOST_UNSUPPORTED or CONFIG when the host's CPU cannot be what was asked for; the host has its own back then,
+ *   as there are no threads yet
+ */
 export function vcpuCpuids(resources: HostResources): Cpuids {
+  try {
+    return cpuids(resources);
+  } catch (error) {
+    resources.release();
+    throw error;
+  }
+}
+
+function cpuids(resources: HostResources): Cpuids {
   const { parts, vcpuFds, supportedCpuid, supportedHyperv, tscDeadline, tscKhz } = resources;
   const brand = processorBrand();
   return vcpuFds.map((_, vcpu) =>

@@ -6,6 +6,7 @@
  */
 import { VmmError } from "../shared/errors.js";
 import type { Log } from "../shared/log.js";
+import type { PortStatus } from "../xen/port-list.js";
 import type { Lifecycle } from "./lifecycle.js";
 import type { DeviceApi, VcpuApi } from "./protocol.js";
 
@@ -21,7 +22,10 @@ export interface XenControlHost {
   readonly log: Log;
   readonly lifecycle: Lifecycle;
   readonly ended: Promise<unknown>;
-  devices(): Pick<DeviceApiCalls, "release" | "powerOn" | "askShutdown" | "setMemoryTarget">;
+  devices(): Pick<
+    DeviceApiCalls,
+    "release" | "powerOn" | "askShutdown" | "setMemoryTarget" | "eventPorts" | "injectEvent"
+  >;
   vcpus(): readonly Pick<VcpuApiCalls, "softReset" | "answerHypercall">[];
 }
 
@@ -33,6 +37,11 @@ type DeviceApiCalls = Calls<DeviceApi>;
 type VcpuApiCalls = Calls<VcpuApi>;
 
 const KIB = 1024;
+
+function ofXen<T>(answer: T | undefined): T {
+  if (answer !== undefined) return answer;
+  throw new VmmError("CONFIG", "The guest has no event channels: Xen is not switched on (xen-version)");
+}
 
 export class XenControl {
   readonly #host: XenControlHost;
@@ -89,5 +98,15 @@ export class XenControl {
   /** Sets what the guest's balloon driver aims at, in bytes. */
   async setMemoryTarget(bytes: number): Promise<void> {
     await this.#host.devices().setMemoryTarget(Math.floor(bytes / KIB));
+  }
+
+  /** @throws VmmError CONFIG when the guest is no Xen guest */
+  async eventPorts(): Promise<readonly PortStatus[]> {
+    return ofXen(await this.#host.devices().eventPorts());
+  }
+
+  /** False when there is no such port. @throws VmmError as {@link eventPorts} */
+  async injectEvent(port: number): Promise<boolean> {
+    return ofXen(await this.#host.devices().injectEvent(port));
   }
 }

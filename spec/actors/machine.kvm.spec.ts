@@ -305,6 +305,35 @@ describe("Machine", function () {
       assert.deepEqual([names[0], names.at(-1)], ["i440fx", "xen-platform"]);
     });
 
+    it("shows its event channels, and raises one for a person", async () => {
+      const { machine } = await create(smallGuest("spin.elf"));
+      await machine.start();
+      const masked = (await machine.eventPorts()).map(({ port, kind, remoteDomain, pending }) => ({
+        port: Number(port),
+        kind,
+        remoteDomain,
+        pending,
+      }));
+      const idle = { kind: "interdomain", remoteDomain: 0, pending: false };
+      assert.deepEqual(masked, [
+        { port: 1, ...idle },
+        { port: 2, ...idle },
+      ]);
+      assert.deepEqual([await machine.injectEvent(2), await machine.injectEvent(3)], [true, false]);
+      assert.deepEqual(
+        (await machine.eventPorts()).map(({ pending }) => pending),
+        [false, true],
+      );
+    });
+
+    it("has none without Xen", async () => {
+      const { machine } = await create(smallGuest("spin.elf", { accel: {} }));
+      await machine.start();
+      const none = refusal("CONFIG", /has no event channels: Xen is not switched on/);
+      await assert.rejects(machine.eventPorts(), none);
+      await assert.rejects(machine.injectEvent(1), none);
+    });
+
     it("holds its start until somebody connects to a socket that waits", async () => {
       const kernel = guest("wait.elf", [...outb(0x3f8, 0x42), ...HALT]);
       const path = folder.path("wait.sock");
