@@ -1,5 +1,12 @@
 /** What the launcher needs of the library's machine. */
-import type { CdDriveStatus, NetworkStatus, PciFunctionReport, ResolvedConfig, StreamName } from "../index.js";
+import type {
+  CdDriveStatus,
+  NetworkStatus,
+  PciFunctionReport,
+  PortStatus,
+  ResolvedConfig,
+  StreamName,
+} from "../index.js";
 
 /** Why a machine came to its end. */
 export type MachineEnd =
@@ -38,6 +45,12 @@ export interface RunnableMachine extends AsyncDisposable {
   changeMedium(id: string, path: string | undefined, options?: { readonly force?: boolean }): Promise<void>;
   pciFunctions(): Promise<readonly PciFunctionReport[]>;
   networks(): Promise<readonly NetworkStatus[]>;
+  /** The event channels of a Xen guest. */
+  eventPorts(): Promise<readonly PortStatus[]>;
+  /** Raises one of them; false when `port` is not in use. */
+  injectEvent(port: number): Promise<boolean>;
+  /** Registers, instruction and last exits of each vCPU of a machine that is paused. */
+  describeVcpus(): Promise<string>;
   /** Writes the guest's memory and registers to an ELF core file. */
   dumpMemory(path: string): Promise<void>;
   /** "running", "paused" and so on, for a person. */

@@ -68,6 +68,8 @@ const ELSEWHERE: readonly (readonly [path: string, spec: string, reason: string]
   ["cli/main.ts", "spec/actors/selftest.kvm.spec.ts", "the entry point: run as users do"],
   ["cli/run.ts", "spec/cli/launch.spec.ts", "starts what launch.ts runs"],
   ["cli/monitor/media.ts", "spec/cli/monitor/commands.spec.ts", "the tables of commands"],
+  ["cli/monitor/registers.ts", "spec/cli/monitor/commands.spec.ts", "the tables of commands"],
+  ["cli/monitor/xen-events.ts", "spec/cli/monitor/commands.spec.ts", "the tables of commands"],
   ["cli/options/chardevs.ts", "spec/cli/options/plan.spec.ts", "tables of whole command lines"],
   ["cli/options/devices.ts", "spec/cli/options/plan.spec.ts", "tables of whole command lines"],
   ["cli/options/drives.ts", "spec/cli/options/disks.spec.ts", "tables of whole command lines"],

@@ -2,6 +2,8 @@
 import type { Command, MonitorHost } from "./command.js";
 import { blockText, networkText, pciText } from "./info.js";
 import { CHANGE, EJECT } from "./media.js";
+import { registers } from "./registers.js";
+import { XEN_EVENTS } from "./xen-events.js";
 import { didYouMean } from "../usage.js";
 
 const MIB = 1024 * 1024;
@@ -94,6 +96,7 @@ const COMMANDS: readonly Command[] = [
       return "";
     },
   },
+  ...XEN_EVENTS,
 ];
 
 const INFO: readonly Command[] = [
@@ -108,6 +111,7 @@ const INFO: readonly Command[] = [
     run: async ({ machine }) => networkText(machine.config.nets, await machine.networks()),
   },
   { name: "pci", help: "show the PCI bus", run: async ({ machine }) => pciText(await machine.pciFunctions()) },
+  { name: "registers", help: "show the cpu registers", run: ({ machine }) => registers(machine) },
   { name: "status", help: "show the current VM status", run: ({ machine }) => `VM status: ${machine.status()}` },
   { name: "version", help: "show the version", run: ({ version }) => version },
 ];

@@ -1,5 +1,6 @@
 /** A machine without a guest: it remembers what it is told, and a spec plays the guest. */
 import type { StreamName } from "../../index.js";
+import type { EvtchnPort } from "../../shared/brand.js";
 import type { MachineEnd, RunnableMachine, StreamListener } from "../../cli/library.js";
 
 export class FakeMachine implements RunnableMachine {
@@ -85,6 +86,27 @@ export class FakeMachine implements RunnableMachine {
   async networks(): ReturnType<RunnableMachine["networks"]> {
     await this.#did("networks");
     return [];
+  }
+
+  async eventPorts(): ReturnType<RunnableMachine["eventPorts"]> {
+    await this.#did("eventPorts");
+    const row = { port: 1 as EvtchnPort, vcpu: 0, remoteDomain: undefined, target: 0, pending: false, masked: false };
+    return [
+      { ...row, kind: "interdomain", remoteDomain: 0, target: 1, masked: true },
+      { ...row, port: 17 as EvtchnPort, kind: "ipi", vcpu: 1, pending: true },
+      { ...row, port: 1000 as EvtchnPort, kind: "virq", target: 3 },
+      { ...row, port: 4 as EvtchnPort, kind: "unbound", remoteDomain: 1, pending: true, masked: true },
+    ];
+  }
+
+  async injectEvent(port: number): Promise<boolean> {
+    await this.#did(`inject ${port}`);
+    return port !== 3;
+  }
+
+  async describeVcpus(): Promise<string> {
+    await this.#did("describeVcpus");
+    return "vCPU 0:";
   }
 
   async cdDrives(): ReturnType<RunnableMachine["cdDrives"]> {
