@@ -51,6 +51,12 @@ export interface GuestFiles {
   readonly disk: string;
 }
 
+/** Paths in the testbed. */
+interface InsideFiles extends Omit<GuestFiles, "kernel"> {
+  /** The socket of the VMM's monitor. */
+  readonly monitor: string;
+}
+
 const DEFAULT_MEMORY_MIB = 512;
 /** A guest that has the host for itself takes 15 s; one on a host that is overloaded has taken 120 s. */
 const DEFAULT_TIMEOUT_MS = 300_000;
@@ -73,7 +79,7 @@ export async function runLinux(testbed: Testbed, guest: LinuxGuest): Promise<Lin
   const name = `guest-${randomUUID()}`;
   const shared = join(testbed.share, name);
   const initrd = `${shared}.initrd`;
-  const inside = { initrd: `/share/${basename(initrd)}`, disk: `/tmp/${name}.disk` };
+  const inside = { initrd: `/share/${basename(initrd)}`, disk: `/tmp/${name}.disk`, monitor: `/tmp/${name}.monitor` };
   try {
     await writeFile(initrd, await guestInitrd(guest));
     await putDisk(testbed, guest, shared, inside.disk);
@@ -102,14 +108,14 @@ export async function runLinux(testbed: Testbed, guest: LinuxGuest): Promise<Lin
   } finally {
     await rm(initrd, { force: true });
     await rm(shared, { force: true });
-    await testbed.run(`rm -f ${inside.disk}`);
+    await testbed.run(`rm -f ${inside.disk} ${inside.monitor}`);
   }
 }
 
 async function runUntilEnd(
   testbed: Testbed,
   guest: LinuxGuest,
-  inside: Omit<GuestFiles, "kernel">,
+  inside: InsideFiles,
   onOutput: NonNullable<RunOptions["onOutput"]>,
 ): Promise<RunResult> {
   const { vmm = "xenolith", kernel, smp = 1, timeoutMs = DEFAULT_TIMEOUT_MS } = guest;
@@ -152,9 +158,10 @@ export function linuxArguments(guest: Omit<LinuxGuest, "kernel" | "script">, fil
   ];
 }
 
-function linuxCommand(guest: LinuxGuest, inside: Omit<GuestFiles, "kernel">): string {
+function linuxCommand(guest: LinuxGuest, inside: InsideFiles): string {
   const files = { ...inside, kernel: `${guest.kernel.insideDirectory}/vmlinuz` };
-  const words = linuxArguments(guest, files).map((word) => `'${word.replaceAll("'", "'\\''")}'`);
+  const options = ["--monitor", `unix:${inside.monitor},server=on,wait=off`];
+  const words = [...linuxArguments(guest, files), ...options].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
   return `exec ${PROGRAMS[guest.vmm ?? "xenolith"]} ${words.join(" ")}`;
 }
 

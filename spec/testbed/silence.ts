@@ -21,6 +21,21 @@ const EXITS = `mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
   echo "$(grep -c kvm_exit trace) exits in a second, the last of them:"
   tail -n 12 trace 2>&1`;
 
+/** What the VMM's own monitor says, ours and the peer's alike: events first, as a look at the registers holds the guest. */
+const MONITOR = `python3 - <<'END'
+import glob, socket, time
+for path in glob.glob("/tmp/*.monitor"):
+    client = socket.socket(socket.AF_UNIX)
+    client.settimeout(3)
+    try:
+        client.connect(path)
+        client.sendall(b"info status\\nxen-event-list\\ninfo registers\\n")
+        while True:
+            print(client.recv(65536).decode("latin1").replace("\\r", ""), end="")
+    except OSError as error:
+        print(path, error)
+END`;
+
 /** A line for each thread: name, state, ticks in user and kernel mode, and what it waits for in the kernel. */
 function threadsOf(program: string): string {
   const show = 'echo "$(cat comm) $(cut -d" " -f3,14,15 stat) $(cat wchan) $(cat syscall)"';
@@ -36,7 +51,7 @@ export function watchSilence(testbed: Testbed, program: string, limitMs: number)
   let threads = "";
   const look = async (): Promise<void> => {
     // Twice, as ticks that grow tell a thread that works from one that is stuck
-    for (const command of [threadsOf(program), threadsOf(program), EXITS]) {
+    for (const command of [threadsOf(program), threadsOf(program), EXITS, MONITOR]) {
       const { stdout } = await testbed.run(command, { timeoutMs: LOOK_MS });
       threads += `${stdout}\n`;
     }
