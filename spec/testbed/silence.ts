@@ -21,6 +21,13 @@ const EXITS = `mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
   echo "$(grep -c kvm_exit trace) exits in a second, the last of them:"
   tail -n 12 trace 2>&1`;
 
+/**
+ * Whether the host itself is well: each of its processors should count timer interrupts, and no timer of KVM's for a guest of
+ * Xen should be overdue ("expires at … [in … to … nsecs]").
+ */
+const HOST = `grep -E "^ *(CPU|LOC|RES):?" /proc/interrupts; sleep 1; grep LOC /proc/interrupts
+  grep -E "^(now|cpu)" /proc/timer_list; grep -A1 xen_timer /proc/timer_list; dmesg | tail -n 5`;
+
 /** What the VMM's own monitor says, ours and the peer's alike: events first, as a look at the registers holds the guest. */
 const MONITOR = `python3 - <<'END'
 import glob, socket, time
@@ -51,7 +58,7 @@ export function watchSilence(testbed: Testbed, program: string, limitMs: number)
   let threads = "";
   const look = async (): Promise<void> => {
     // Twice, as ticks that grow tell a thread that works from one that is stuck
-    for (const command of [threadsOf(program), threadsOf(program), EXITS, MONITOR]) {
+    for (const command of [threadsOf(program), threadsOf(program), EXITS, HOST, MONITOR]) {
       const { stdout } = await testbed.run(command, { timeoutMs: LOOK_MS });
       threads += `${stdout}\n`;
     }
