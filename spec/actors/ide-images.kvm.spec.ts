@@ -4,7 +4,7 @@
  * [ATA-6] 7.9 error register: UNC is 0x40; [MMC] sense key 3: medium error
  */
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { IDE_BOOT_CD, IDE_BOOT_DATA, IDE_BOOT_SUMS } from "../support/ide-boot-image.js";
@@ -82,9 +82,11 @@ describe("An image that goes bad under an IDE drive", function () {
 
   it("is written in part, and says so, when the host lets files grow no further (I18)", async () => {
     const path = folder.file("limited.img", image(new Uint8Array()));
-    // The limit is in units of 512 bytes: half of what is written stays below it.
-    const limit = (DATA_AT + IDE_BOOT_DATA.length / 2) / 512;
-    const { code, text } = await launch(["sh", "-c", `ulimit -f ${limit}; exec "$0" "$@"`], path, "wrq");
+    // Half of what is written stays below it. It comes once the machine is there, whose shared memory it would not let be.
+    const limit = DATA_AT + IDE_BOOT_DATA.length / 2;
+    const { code, text } = await launch([], path, "wrq", (pid) => {
+      execFileSync("prlimit", ["--pid", String(pid), `--fsize=${limit}`]);
+    });
     assert.match(text, /ide-boot: write: error 0x40\n/);
     assert.match(text, /ide-boot: flush: done\n/);
     assert.match(text, /ide-boot: pio: [0-9a-f]{8}\n/);
@@ -104,18 +106,19 @@ describe("An image that goes bad under an IDE drive", function () {
     assert.equal(code, 0);
   });
 
-  /** The launcher under a command that limits it, with the orders as its terminal's input. */
+  /** The launcher under a command that limits it, if any, with the orders as its terminal's input once `limited` is done. */
   async function launch(
     command: readonly string[],
     disk: string,
     orders: string,
+    limited?: (pid: number) => void,
   ): Promise<{ readonly code: number | null; readonly text: string }> {
-    const [program = "", ...words] = command;
     const drive = `file=${disk},if=ide,index=0,format=raw,file.locking=off`;
     const options = `--accel kvm,xen-version=0x4000a,xen-transport=userspace -m 32 --display none --serial stdio`;
     const line = [...options.split(" "), "--drive", drive, "--kernel", guestImage("ide-service.elf")];
     const launcher = [process.execPath, join(COMPILED, "cli", "main.js")];
-    const child = spawn(program, [...words, ...launcher, ...line, "--append", "serial"], { stdio: "pipe" });
+    const [program, ...words] = [...command, ...launcher, ...line, "--append", "serial"];
+    const child = spawn(program, words, { stdio: "pipe" });
     let text = "";
     const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
     child.stderr.on("data", (chunk: Buffer) => {
@@ -124,7 +127,9 @@ describe("An image that goes bad under an IDE drive", function () {
     child.stdout.on("data", (chunk: Buffer) => {
       const before = text;
       text += chunk.toString().replaceAll("\r", "");
-      if (text.includes("serves\n") && !before.includes("serves\n")) child.stdin.write(orders);
+      if (!text.includes("serves\n") || before.includes("serves\n")) return;
+      if (child.pid !== undefined) limited?.(child.pid);
+      child.stdin.write(orders);
     });
     return { code: await ended, text };
   }
