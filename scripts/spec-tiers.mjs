@@ -11,29 +11,31 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const HAS_KVM = canOpenKvm();
 
 /**
- * In the order in which a failure is cheapest: the files, and how often one that fails is tried again.
+ * In the order in which a failure is cheapest, those of a row side by side: the files, and how often one that fails is tried
+ * again.
  *
- * `apart`: each file in a process of its own, with a testbed of its own, two at a time. `emulated`: that process runs in the
+ * `aside`: what they say comes at their end, as others speak meanwhile. `apart`: each file in a process of its own, with a testbed of its own, two at a time. `emulated`: that process runs in the
  * testbed, and a spec may take so many times as long as its limit of time says. An emulated host now and then
  * corrupts its own memory or its guest's: a guest hangs or starts over, or the host dies and takes all its guests with it.
  * The others run in one process, as most of them take no time; what waits for the clock there can be late on a host that is
  * shared. What never passes has failed.
  */
 export const TIERS = [
-  {
-    name: "specs",
-    holds: (file) => !file.startsWith("e2e/") && !isTestbeds(file) && (HAS_KVM || !needsKvm(file)),
-    moreTries: 1,
-  },
-  { name: "testbed", holds: isTestbeds, apart: true, moreTries: 2 },
-  {
-    name: "specs of guests, in the testbed",
-    holds: (file) => !HAS_KVM && SOON_EMULATED.has(file),
-    apart: true,
-    emulated: 10,
-    moreTries: 2,
-  },
-  { name: "end to end", holds: (file) => file.startsWith("e2e/"), apart: true, moreTries: 2 },
+  [
+    { name: "specs", holds: (file) => !isEndToEnd(file) && !isTestbeds(file) && !needsKvm(file), moreTries: 1 },
+    { name: "specs of guests", holds: (file) => HAS_KVM && needsKvm(file), aside: true, moreTries: 1 },
+  ],
+  [{ name: "testbed", holds: isTestbeds, apart: true, moreTries: 2 }],
+  [
+    {
+      name: "specs of guests, in the testbed",
+      holds: (file) => !HAS_KVM && SOON_EMULATED.has(file),
+      apart: true,
+      emulated: 10,
+      moreTries: 2,
+    },
+  ],
+  [{ name: "end to end", holds: isEndToEnd, apart: true, moreTries: 2 }],
 ];
 const AT_ONCE = 2;
 /** Seconds for a file that runs in the testbed; it takes a tenth of that. */
@@ -49,6 +51,10 @@ const E2E_FIRST = ["debian", "pc-boot", "pc-boot-trixie", "interrupts", "life", 
 const NO_FILE = "";
 const NOTHING = { passes: 0, failures: [], pending: 0 };
 
+function isEndToEnd(file) {
+  return file.startsWith("e2e/");
+}
+
 function isTestbeds(file) {
   return file.endsWith(".boot.spec.js");
 }
@@ -61,7 +67,7 @@ function needsKvm(file) {
 function specFiles(holds) {
   const folder = join("dist", "spec");
   const place = (file) => {
-    const at = file.startsWith("e2e/") ? E2E_FIRST.indexOf(basename(file, ".spec.js")) : -1;
+    const at = isEndToEnd(file) ? E2E_FIRST.indexOf(basename(file, ".spec.js")) : -1;
     return at < 0 ? E2E_FIRST.length : at;
   };
   return readdirSync(join(root, folder), { recursive: true })
@@ -73,7 +79,7 @@ function specFiles(holds) {
 
 /** Files that no tier runs on this host. */
 export function leftOut() {
-  return specFiles((file) => !TIERS.some(({ holds }) => holds(file)));
+  return specFiles((file) => !TIERS.flat().some(({ holds }) => holds(file)));
 }
 
 /**
@@ -96,16 +102,22 @@ function lineOf({ title, reason }) {
 }
 
 /** All files in one process; then, in another, those in which something failed. */
-async function runTogether({ name, moreTries }, files, mayTryAgain) {
+async function runTogether({ name, aside, moreTries }, files, mayTryAgain) {
   const earlier = [];
-  let { results } = await runMocha(files, "inherit");
+  if (files.length === 0) return { results: {}, earlier, late: [] };
+  const run = async (some) => {
+    const { results, output } = await runMocha(some, { stdio: aside === true ? "pipe" : "inherit" });
+    if (aside === true) process.stdout.write(`\n== ${name}\n${output}`);
+    return results;
+  };
+  let results = await run(files);
   for (let tries = moreTries; tries > 0 && mayTryAgain(); tries--) {
     const broken = Object.keys(results).filter((file) => file !== NO_FILE && results[file].failures.length > 0);
     if (broken.length === 0) break;
     announce(name, broken);
     earlier.push(...broken.flatMap((file) => results[file].failures));
     // A hook may have failed for what a spec left behind: it runs again as well
-    results = { ...results, [NO_FILE]: NOTHING, ...(await runMocha(broken, "inherit")).results };
+    results = { ...results, [NO_FILE]: NOTHING, ...(await run(broken)) };
   }
   return { results, earlier, late: [] };
 }
@@ -127,7 +139,7 @@ async function runApart({ name, emulated, moreTries }, files, { mayBegin, mayTry
         late.push(file);
         continue;
       }
-      const { results: found, output } = await run([file], "pipe", { only, patience: emulated });
+      const { results: found, output } = await run([file], { only, patience: emulated });
       process.stdout.write(output);
       const { [NO_FILE]: homeless = NOTHING, [file]: own = NOTHING } = found;
       const failures = [...own.failures, ...homeless.failures];
@@ -150,18 +162,18 @@ function announce(tier, files) {
 }
 
 /** Counts and failures by file. A run that did not get to its end is a failure of no file. `only` has specs' whole titles. */
-async function runMocha(files, output, { only = [] } = {}) {
-  return await runReporting((report) => [process.execPath, ...mochaArguments(files, report, only)], output);
+async function runMocha(files, { only = [], stdio = "pipe" } = {}) {
+  return await runReporting((report) => [process.execPath, ...mochaArguments(files, report, only)], stdio);
 }
 
 /** The same in a testbed, where the project has the same layout. */
-async function runEmulated(files, output, { only, patience }) {
+async function runEmulated(files, { only, patience }) {
   return await runReporting((report) => {
     const environment = ["env", "CI=true", `XENOLITH_SPEC_PATIENCE=${patience}`];
     const mocha = ["node", ...mochaArguments(files, join("/share", basename(report)), only)];
     const options = ["--share", dirname(report), "--timeout", `${EMULATED_SECONDS}`];
     return [process.execPath, "dist/spec/testbed/main.js", ...options, "--", ...environment, ...mocha];
-  }, output);
+  }, "pipe");
 }
 
 function mochaArguments(files, report, only) {
@@ -172,12 +184,12 @@ function mochaArguments(files, report, only) {
 }
 
 /** `commandFor` makes a command of the path where its report goes. */
-async function runReporting(commandFor, output) {
+async function runReporting(commandFor, stdio) {
   const folder = mkdtempSync(join(tmpdir(), "xenolith-specs-"));
   try {
     const report = join(folder, "report.json");
     const [program, ...args] = commandFor(report);
-    const child = spawn(program, args, { cwd: root, stdio: ["ignore", output, output] });
+    const child = spawn(program, args, { cwd: root, stdio: ["ignore", stdio, stdio] });
     const chunks = [];
     for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => chunks.push(chunk));
     const code = await new Promise((resolve, reject) => {

@@ -52,6 +52,20 @@ async function fuzz() {
   process.stdout.write(`\n== fuzz\n${Buffer.concat(chunks)}`);
 }
 
+async function runOne(tier) {
+  console.log(`\n== ${tier.name}`);
+  const { passes, failures, pending, earlier, late } = await runTier(tier, {
+    mayBegin: () => process.env.CI !== "true" || performance.now() < LAST_BEGIN_MS,
+    mayTryAgain: () => performance.now() < LAST_TRY_MS,
+  });
+  passed += passes;
+  failed += failures.length;
+  skipped += pending + late.length;
+  troubles.push(...earlier.map((failure) => `${tier.name}, and then tried again: ${failure}`));
+  troubles.push(...failures.map((failure) => `${tier.name}: ${failure}`));
+  troubles.push(...late.map((file) => `${tier.name}: ${file}: skipped, as the others have taken all of the time`));
+}
+
 async function count(name, child) {
   const code = await new Promise((resolve, reject) => {
     child.once("error", reject);
@@ -70,19 +84,7 @@ if (failed === 0) await Promise.all(CHECKS.map((name) => check(name)));
 
 const fuzzing = failed === 0 && process.env.CI === "true" ? fuzz() : undefined;
 if (failed === 0 || process.env.CI !== "true") {
-  for (const tier of TIERS) {
-    console.log(`\n== ${tier.name}`);
-    const { passes, failures, pending, earlier, late } = await runTier(tier, {
-      mayBegin: () => process.env.CI !== "true" || performance.now() < LAST_BEGIN_MS,
-      mayTryAgain: () => performance.now() < LAST_TRY_MS,
-    });
-    passed += passes;
-    failed += failures.length;
-    skipped += pending + late.length;
-    troubles.push(...earlier.map((failure) => `${tier.name}, and then tried again: ${failure}`));
-    troubles.push(...failures.map((failure) => `${tier.name}: ${failure}`));
-    troubles.push(...late.map((file) => `${tier.name}: ${file}: skipped, as the others have taken all of the time`));
-  }
+  for (const row of TIERS) await Promise.all(row.map(runOne));
   const absent = leftOut();
   skipped += absent.length;
   troubles.push(...absent.map((file) => `${file}: skipped, /dev/kvm cannot be opened for reading and writing`));
