@@ -449,12 +449,15 @@ export class Machine implements AsyncDisposable {
     if (this.#lastOfProcess) this.#io.callOff();
     await this.#io.stop(GRACE_MS);
     for (const { api } of this.#vcpus) void api.stop();
-    await endWorkers(actors, this.#control.doorbells, GRACE_MS);
-    for (const { api } of this.#vcpus) api[releaseProxy]();
-    this.#io.close();
-    this.#streams.close();
-    dismiss(this.#control);
-    await this.#host.releaseAll();
+    try {
+      await endWorkers(actors, this.#control.doorbells, GRACE_MS);
+    } finally {
+      for (const { api } of this.#vcpus) api[releaseProxy]();
+      this.#io.close();
+      this.#streams.close();
+      dismiss(this.#control);
+      await this.#host.releaseAll();
+    }
   }
 
   /** A worker that dies or cannot be told takes the machine down; the error reaches whoever waits for its end. */

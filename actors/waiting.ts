@@ -26,6 +26,8 @@ const LOADING_MS = 30_000;
  * Waits for `graceMs` until all have ended by themselves; then ends them. `bells` wake those that sleep in a call of the
  * host's, and that nobody could tell. A thread that is torn down while it still loads its code leaves files open, and what it
  * has read in memory: it gets longer, and turns back once it has loaded.
+ *
+ * @throws what the last try to ring a bell ended with, when all that could be ended has been
  */
 export async function endWorkers(
   actors: readonly ActorHandle[],
@@ -37,8 +39,26 @@ export async function endWorkers(
   const up = actors.filter((actor) => !coming.includes(actor));
   for (const actor of up) actor.settle();
   const ended = Promise.all(up.map(({ worker }) => worker.terminate()));
-  for (const bell of bells) bell.ring();
-  await ended;
+  const failure = ringAll(bells);
+  await (failure === undefined ? ended : within(graceMs, ended));
   await within(LOADING_MS, Promise.all(coming.map(({ gone }) => gone)));
   await Promise.all(coming.map(({ worker }) => worker.terminate()));
+  if (failure !== undefined) throw failure;
+}
+
+/** Each at most twice: what the host has refused once it may do the next time. The first failure to the last. */
+function ringAll(bells: readonly { ring(): void }[]): Error | undefined {
+  const failures: unknown[] = [];
+  for (const bell of bells) {
+    try {
+      bell.ring();
+    } catch {
+      try {
+        bell.ring();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+  }
+  return failures[0] as Error | undefined;
 }

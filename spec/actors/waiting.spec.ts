@@ -51,4 +51,18 @@ describe("endWorkers()", function () {
     }
     assert.equal(openDescriptors().length, before);
   });
+
+  it("rings once more what it could not ring, and says in the end what it never could", async () => {
+    const rung: string[] = [];
+    const bell = (name: string, failures: number): { ring(): void } => ({
+      ring() {
+        if (failures-- > 0) throw new Error(`${name} is broken`);
+        rung.push(name);
+      },
+    });
+    await endWorkers([], [bell("first", 1), bell("second", 0)], 1000);
+    assert.deepEqual(rung, ["first", "second"]);
+    await assert.rejects(endWorkers([], [bell("third", 2), bell("fourth", 0)], 10), /third is broken/);
+    assert.deepEqual(rung, ["first", "second", "fourth"]);
+  });
 });
