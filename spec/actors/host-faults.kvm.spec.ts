@@ -51,6 +51,12 @@ function isClear(error: unknown, name: ErrnoName): boolean {
   );
 }
 
+function isLocked(error: unknown): boolean {
+  return (
+    error instanceof VmmError && error.code === "CONFIG" && error.message.includes("another process has locked it")
+  );
+}
+
 /** What is wrong with how a life went whose `planned` call failed; undefined when all is as documented. */
 function problem(life: Life, planned: PlannedFault, name: ErrnoName): string | undefined {
   const { end, text } = life;
@@ -63,6 +69,8 @@ function problem(life: Life, planned: PlannedFault, name: ErrnoName): string | u
       return `the guest said ${JSON.stringify(text)}`;
     case "refused":
     case "failed":
+      // How the host says that another has the lock
+      if (planned.call === "fcntl" && name === "EAGAIN" && isLocked(end.error)) return undefined;
       if (name === "EINTR" && INTERRUPTIBLE.test(planned.call)) return `not made again: ${String(end.error)}`;
       return isClear(end.error, name) ? undefined : `unclear: ${String(end.error)}`;
     default:
