@@ -25,6 +25,8 @@ export interface ActorHandle {
 
 /** Loading takes milliseconds, on a busy host seconds. */
 const SETTLE_MS = 30_000;
+/** How long the error of a thread may be on its way after another, which it told to end, has ended. */
+const TOLD_MS = 1000;
 
 function notStarted(name: string, cause: unknown): VmmError {
   const reason = cause instanceof Error ? cause.message : String(cause);
@@ -76,8 +78,11 @@ export function startWorker(name: string, start: ActorStart, transferList: reado
       reject(failed);
     });
     worker.once("exit", (code) => {
-      if (!expected)
-        reject(new VmmError("ACTOR_FAILED", `The ${name} thread ended (code ${code})`, { actor: name, code }));
+      if (expected) return;
+      const ended = new VmmError("ACTOR_FAILED", `The ${name} thread ended (code ${code})`, { actor: name, code });
+      // One that failed may have told this one to end: that error is the one to hear of.
+      if (code === 0) setTimeout(reject, TOLD_MS, ended);
+      else reject(ended);
     });
   });
   // Whoever waits for the machine hears of it; a handler here keeps Node from ending the process.

@@ -164,6 +164,16 @@ describe("A machine whose host fails", function () {
     });
   }
 
+  it("tells of the thread that failed, not of one that it told to end", async () => {
+    // The ring by which the device actor tells the disk's that the guest has connected to it
+    const planned = { thread: "devices", call: "write", nth: 3, times: 1, fault: errno("ENOMEM") };
+    for (let round = 0; round < 8; round++) {
+      const { end } = await life(planned);
+      assert(end.kind === "failed" && end.error instanceof VmmError);
+      assert.match(end.error.message, /^The devices thread failed: Cannot ring an eventfd: write failed with ENOMEM/);
+    }
+  });
+
   /** [whose call, which, from which on, what becomes of it, what the guest says] */
   const CASES: readonly (readonly [string, string, number, Fault, string])[] = [
     ["vcpu0", "KVM_RUN", 5, errno("EINTR"), WHOLE],
