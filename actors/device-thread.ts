@@ -191,7 +191,7 @@ export class DeviceThread implements ActorWork {
     for (const stream of this.#streams.values()) stream.pump();
     this.#pollActors();
     this.trays.poll();
-    this.#xen?.poll();
+    if (this.#xen?.poll() === true) this.#loop.again();
   }
 
   guestKicked(): void {
