@@ -60,8 +60,8 @@ interface InsideFiles extends Omit<GuestFiles, "kernel"> {
 const DEFAULT_MEMORY_MIB = 512;
 /** A guest that has the host for itself takes 15 s; one on a host that is overloaded has taken 120 s. */
 const DEFAULT_TIMEOUT_MS = 300_000;
-/** A guest that says nothing for so long will not say any more. */
-const SILENCE_MS = 80_000;
+/** A guest that says nothing for so long will not say any more: on a busy host, one that loads another kernel has taken 80 s. */
+const SILENCE_MS = 120_000;
 /** How much of the console the error of a guest that hangs repeats, in characters. */
 const ERROR_TAIL = 3000;
 export const PROGRAMS: Readonly<Record<Vmm, string>> = {
