@@ -80,7 +80,8 @@ function instruction(parts: ReportParts, linear: bigint): string {
   return Array.from(bytes, (byte) => hex(byte, 2)).join(" ");
 }
 
-function hex(value: number, digits: number): string {
+/** `value` in hexadecimal, with zeros in front up to `digits`. */
+export function hex(value: number, digits: number): string {
   return value.toString(16).padStart(digits, "0");
 }
 

@@ -5,6 +5,7 @@
  */
 import type { VcpuId } from "../shared/brand.js";
 import type { XenDomain } from "../xen/xen-domain.js";
+import { hex } from "./crash-report.js";
 import type { Vcpu } from "./host/vcpu.js";
 
 /** Byte offsets. IRR and ISR are eight words each, 16 bytes apart. */
@@ -58,8 +59,4 @@ function vectors(view: DataView, register: number): string {
     if (((word >>> (vector & 31)) & 1) !== 0) found.push(hex(vector, 2));
   }
   return found.join(",") || "-";
-}
-
-function hex(value: number, digits: number): string {
-  return value.toString(16).padStart(digits, "0");
 }

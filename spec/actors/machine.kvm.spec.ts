@@ -308,14 +308,14 @@ describe("Machine", function () {
     it("shows its event channels, and raises one for a person", async () => {
       const { machine } = await create(smallGuest("spin.elf"));
       await machine.start();
-      const masked = (await machine.eventPorts()).map(({ port, kind, remoteDomain, pending }) => ({
+      const rows = (await machine.eventPorts()).map(({ port, kind, remoteDomain, pending }) => ({
         port: Number(port),
         kind,
         remoteDomain,
         pending,
       }));
       const idle = { kind: "interdomain", remoteDomain: 0, pending: false };
-      assert.deepEqual(masked, [
+      assert.deepEqual(rows, [
         { port: 1, ...idle },
         { port: 2, ...idle },
       ]);

@@ -30,7 +30,7 @@ const HOST = `grep -E "^ *(CPU|LOC|RES):?" /proc/interrupts; sleep 1; grep LOC /
 
 /** What the VMM's own monitor says, ours and the peer's alike: events first, as a look at the registers holds the guest. */
 const MONITOR = `python3 - <<'END'
-import glob, socket, time
+import glob, socket
 for path in glob.glob("/tmp/*.monitor"):
     client = socket.socket(socket.AF_UNIX)
     client.settimeout(3)
