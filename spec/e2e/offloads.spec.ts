@@ -24,7 +24,7 @@ dd if=/dev/xvda of=/dev/null bs=64k count=32 iflag=direct 2>/dev/null && echo "=
 sleep 0.5
 echo "== clock $(cat /sys/devices/system/clocksource/clocksource0/current_clocksource)"
 echo "== interrupts"
-cat /proc/interrupts
+grep -E "timer|resched|xen-dyn" /proc/interrupts | tr -s " "
 echo "== end"
 poweroff -f
 `;
