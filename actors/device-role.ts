@@ -1,5 +1,4 @@
 /** A worker as the device actor. */
-import type { MessagePort } from "node:worker_threads";
 import { expose } from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import { pciInventory } from "../devices/pci/inventory.js";
@@ -10,7 +9,8 @@ import type { DeviceApi, DeviceWorkerInit } from "./protocol.js";
 import { MachineThread } from "./thread.js";
 import { awaitInit } from "./worker-entry.js";
 
-function startDevices(init: DeviceWorkerInit, port: MessagePort): void {
+async function liveAsDevices(init: DeviceWorkerInit): Promise<void> {
+  const { calls } = init;
   const thread = new MachineThread(init, "devices", ThreadSlot.device);
   const device = new DeviceThread(thread, init);
   const api: DeviceApi = {
@@ -58,11 +58,10 @@ function startDevices(init: DeviceWorkerInit, port: MessagePort): void {
       device.stop();
     },
   };
-  expose(api, nodeEndpoint(port));
-  // A failure of the loop is an unhandled rejection here: it ends the thread, and the machine hears why.
-  void device.run().then(() => {
-    port.close();
-  });
+  expose(api, nodeEndpoint(calls));
+  await device.run();
+  calls.close();
+  thread.leave();
 }
 
-awaitInit(startDevices);
+awaitInit(liveAsDevices);

@@ -11,7 +11,7 @@ import type { DiskWorkerInit } from "./protocol.js";
 import { MachineThread } from "./thread.js";
 import { awaitInit } from "./worker-entry.js";
 
-function startDisk(init: DiskWorkerInit): void {
+async function liveAsDisk(init: DiskWorkerInit): Promise<void> {
   const { index, control } = init;
   const thread = new MachineThread(init, `disk${index}`, ThreadSlot.disk(index));
   const loop = new ActorLoop(thread, BackendOwner.disk0 + index);
@@ -46,8 +46,7 @@ function startDisk(init: DiskWorkerInit): void {
       }
     },
   };
-  // A failure of the loop is an unhandled rejection here: it ends the thread, and the machine hears why.
-  void loop.run({
+  await loop.run({
     rung: () => {
       conversation.poll(duties);
       plane.kick();
@@ -57,10 +56,7 @@ function startDisk(init: DiskWorkerInit): void {
     },
     beforeSleep: () => Infinity,
   });
+  thread.leave();
 }
 
-awaitInit((init: DiskWorkerInit, port) => {
-  startDisk(init);
-  // It has no calls to answer: what it is told comes by its own channel.
-  port.close();
-});
+awaitInit(liveAsDisk);

@@ -131,10 +131,11 @@ export class IoActors {
       disk: at(resources.disks, index),
     }));
     const nets = this.#netChannels.map(({ port1 }) => port1);
-    const init = { parts: resources.parts, index: 0, events, disks, nets };
-    const ports = [events, ...disks.map(({ control }) => control), ...nets];
+    const { port1, port2: calls } = new MessageChannel();
+    const init = { parts: resources.parts, index: 0, events, calls, disks, nets };
+    const ports = [events, calls, ...disks.map(({ control }) => control), ...nets];
     const handle = this.#start("devices", { kind: "device", init }, ports);
-    return { ...handle, api: wrap<DeviceApi>(ringingEndpoint(handle.worker, bell)) };
+    return { ...handle, api: wrap<DeviceApi>(ringingEndpoint(port1, bell)) };
   }
 
   #start(name: string, start: ActorStart, transferList: readonly object[]): ActorHandle {

@@ -17,7 +17,7 @@ const LINES_LOGGED = 100;
 /** Turns of the card before the thread looks at its other duties. */
 const ROUNDS = 8;
 
-function startNet(init: NetWorkerInit): void {
+async function liveAsNet(init: NetWorkerInit): Promise<void> {
   const { index, control, parts } = init;
   const disks = parts.config.disks.length;
   const owner = netOwner(disks, index);
@@ -38,8 +38,7 @@ function startNet(init: NetWorkerInit): void {
     },
     other: unreachable,
   };
-  // A failure of the loop is an unhandled rejection here: it ends the thread, and the machine hears why.
-  void loop.run({
+  await loop.run({
     rung: () => {
       conversation.poll(duties);
     },
@@ -57,6 +56,7 @@ function startNet(init: NetWorkerInit): void {
       return Infinity;
     },
   });
+  thread.leave();
 }
 
 function makeCard(
@@ -95,8 +95,4 @@ function makeCard(
   return { link, plane };
 }
 
-awaitInit((init: NetWorkerInit, port) => {
-  startNet(init);
-  // It has no calls to answer: what it is told comes by its own channel.
-  port.close();
-});
+awaitInit(liveAsNet);

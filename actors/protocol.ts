@@ -53,6 +53,8 @@ export interface WorkerInit {
 
 /** A vCPU's worker. */
 export interface VcpuWorkerInit extends WorkerInit {
+  /** Its end of the channel for calls: {@link VcpuApi}. */
+  readonly calls: MessagePort;
   readonly vcpuFd: number;
   /** What is behind each disk of the configuration, for reads that need no actor. */
   readonly disks: readonly OpenDisk[];
@@ -61,6 +63,8 @@ export interface VcpuWorkerInit extends WorkerInit {
 
 /** The device actor's: one end of a channel to each I/O actor. */
 export interface DeviceWorkerInit extends WorkerInit {
+  /** Its end of the channel for calls: {@link DeviceApi}. */
+  readonly calls: MessagePort;
   readonly disks: readonly { readonly control: MessagePort; readonly disk: OpenDisk }[];
   readonly nets: readonly MessagePort[];
 }
@@ -77,7 +81,7 @@ export interface NetWorkerInit extends WorkerInit {
   readonly net: OpenNet;
 }
 
-/** What a worker is to be, and its first message. */
+/** What a worker is to be, and what it is told. */
 export type ActorStart =
   | { readonly kind: "vcpu"; readonly init: VcpuWorkerInit }
   | { readonly kind: "device"; readonly init: DeviceWorkerInit }
@@ -123,7 +127,7 @@ export interface VcpuApi {
   softReset(): void;
   /** Changes the result of the hypercall that this vCPU came to rest in. */
   answerHypercall(result: number): void;
-  /** Ends the thread; there is no answer. */
+  /** Ends the actor; there is no answer. */
   stop(): void;
 }
 

@@ -91,6 +91,7 @@ export class MachineThread {
   /** On a vCPU's thread: disks whose jobs it looks at before their actors are told. */
   readyDisks: ReadyDisks | undefined = undefined;
   readonly #events: MessagePort;
+  readonly #stopTracing: () => void;
   readonly #notifyWatch: NotifyWatch;
   readonly #textLock: Lock;
 
@@ -115,7 +116,7 @@ export class MachineThread {
     this.doorbells = control.doorbells;
     this.guestKicks = control.guestKicks;
     const { arena, clock, traceFlow } = control;
-    traceTo(config.trace, {
+    this.#stopTracing = traceTo(config.trace, {
       component,
       nowNs: () => clock.nowNs(),
       write: (record) => {
@@ -177,6 +178,12 @@ export class MachineThread {
 
   post(event: ActorEvent): void {
     this.#events.postMessage(event);
+  }
+
+  /** The actor's work is over; its thread may be an actor of another machine next. */
+  leave(): void {
+    this.#stopTracing();
+    this.#events.close();
   }
 
   /** Power-on state of all that lives in shared memory. One thread, with all others at rest. */

@@ -1,4 +1,5 @@
 /** The vCPUs' threads, and what each guest processor says about itself. */
+import { MessageChannel } from "node:worker_threads";
 import type { MessagePort } from "node:worker_threads";
 import { wrap } from "comlink";
 import type { Remote } from "comlink";
@@ -70,9 +71,10 @@ export function startVcpus(
   try {
     for (const [index, vcpuFd] of vcpuFds.entries()) {
       const events = openEvents();
-      const init = { parts, index, events, vcpuFd, disks, cpuid: cpuids[index] ?? [] };
-      const handle = startWorker(`vcpu${index}`, { kind: "vcpu", init }, [events]);
-      handles.push({ ...handle, api: wrap<VcpuApi>(nodeEndpoint(handle.worker)) });
+      const { port1, port2: calls } = new MessageChannel();
+      const init = { parts, index, events, calls, vcpuFd, disks, cpuid: cpuids[index] ?? [] };
+      const handle = startWorker(`vcpu${index}`, { kind: "vcpu", init }, [events, calls]);
+      handles.push({ ...handle, api: wrap<VcpuApi>(nodeEndpoint(port1)) });
     }
     return { handles, failure: undefined };
   } catch (error) {

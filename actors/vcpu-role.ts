@@ -1,5 +1,4 @@
 /** A worker as a vCPU: answers Comlink calls while it does not run the guest. */
-import type { MessagePort } from "node:worker_threads";
 import { expose } from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import { vcpuId } from "../shared/brand.js";
@@ -10,11 +9,15 @@ import { MachineThread } from "./thread.js";
 import { VcpuThread } from "./vcpu-thread.js";
 import { awaitInit } from "./worker-entry.js";
 
-function startVcpu(init: VcpuWorkerInit, port: MessagePort): void {
-  const { index, parts } = init;
+async function liveAsVcpu(init: VcpuWorkerInit): Promise<void> {
+  const { calls, index, parts } = init;
   const { disks, nets } = parts.config;
   const thread = new MachineThread(init, `vcpu${index}`, ThreadSlot.vcpu(index, disks.length + nets.length));
   const vcpu = new VcpuThread(thread, vcpuId(index), init);
+  let stop: () => void = () => undefined;
+  const stopped = new Promise<void>((resolve) => {
+    stop = resolve;
+  });
   const api: VcpuApi = {
     reset(registers) {
       vcpu.reset(registers);
@@ -35,11 +38,12 @@ function startVcpu(init: VcpuWorkerInit, port: MessagePort): void {
     answerHypercall(result) {
       vcpu.answerHypercall(result);
     },
-    stop() {
-      port.close();
-    },
+    stop,
   };
-  expose(api, nodeEndpoint(port));
+  expose(api, nodeEndpoint(calls));
+  await stopped;
+  calls.close();
+  thread.leave();
 }
 
-awaitInit(startVcpu);
+awaitInit(liveAsVcpu);

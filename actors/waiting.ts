@@ -38,11 +38,11 @@ export async function endWorkers(
   const coming = actors.filter((actor) => actor.turnBack());
   const up = actors.filter((actor) => !coming.includes(actor));
   for (const actor of up) actor.settle();
-  const ended = Promise.all(up.map(({ worker }) => worker.terminate()));
+  const ended = Promise.all(up.map((actor) => actor.terminate()));
   const failure = ringAll(bells);
   await (failure === undefined ? ended : within(graceMs, ended));
   await within(LOADING_MS, Promise.all(coming.map(({ gone }) => gone)));
-  await Promise.all(coming.map(({ worker }) => worker.terminate()));
+  await Promise.all(coming.map((actor) => actor.terminate()));
   if (failure !== undefined) throw failure;
 }
 

@@ -1,14 +1,16 @@
-/** Starting a machine's worker threads, and seeing them end. */
-import type { Worker } from "node:worker_threads";
+/** Giving a machine's actors threads, and seeing their work end. */
 import { VmmError } from "../shared/errors.js";
+import { faultPlan } from "./host/faults.js";
+import { perturbationSeed } from "./host/perturbation.js";
 import type { ActorStart } from "./protocol.js";
-import { takeWorker } from "./spare-workers.js";
+import type { WorkerOrder } from "./worker-entry.js";
+import { keepWorker, takeWorker } from "./spare-workers.js";
 import type { StartedWorker } from "./spare-workers.js";
 
-/** A running worker; `died` rejects when it ends before it was asked to. */
+/** An actor with its thread; `died` rejects when it ends before it was asked to. */
 export interface ActorHandle {
-  readonly worker: Worker;
   readonly died: Promise<never>;
+  /** Its thread has ended, or has done all and waits for another machine. */
   readonly gone: Promise<void>;
   /** From now on its end is what we want. */
   expectEnd(): void;
@@ -21,6 +23,8 @@ export interface ActorHandle {
   callOff(): boolean;
   /** Blocks while the thread loads what must not be cut short; it may be ended from outside then. */
   settle(): void;
+  /** Ends the thread wherever it is, unless it is {@link gone}. */
+  terminate(): Promise<void>;
 }
 
 /** Loading takes milliseconds, on a busy host seconds. */
@@ -44,9 +48,9 @@ function hostFailure(cause: Error): "HOST_SYSCALL" | "HOST_UNSUPPORTED" | undefi
   return name === "VmmError" && (code === "HOST_SYSCALL" || code === "HOST_UNSUPPORTED") ? code : undefined;
 }
 
-function take(name: string, kind: ActorStart["kind"]): StartedWorker {
+function take(name: string, kind: ActorStart["kind"], fresh: boolean): StartedWorker {
   try {
-    return takeWorker(kind);
+    return takeWorker(kind, { fresh });
   } catch (cause) {
     throw notStarted(name, cause);
   }
@@ -58,45 +62,59 @@ function take(name: string, kind: ActorStart["kind"]): StartedWorker {
  * @throws VmmError HOST_SYSCALL when the host has no room for another thread
  */
 export function startWorker(name: string, start: ActorStart, transferList: readonly object[]): ActorHandle {
-  const { worker, loading } = take(name, start.kind);
-  worker.postMessage(start.init, transferList as never[]);
+  // A thread knows from its start on, and for good, whether its calls are to fail or be held up: it is of use for this only.
+  const instrumented = faultPlan() !== undefined || perturbationSeed() !== undefined;
+  const started = take(name, start.kind, instrumented);
+  const { worker, loading } = started;
+  const tell = (order: WorkerOrder, transfer: readonly object[] = []): void => {
+    worker.postMessage(order, transfer as never[]);
+  };
+  tell({ kind: "live", init: start.init }, transferList);
   let expected = false;
+  let isGone = false;
+  let resolveGone: () => void = () => undefined;
   const gone = new Promise<void>((resolve) => {
-    worker.once("exit", () => {
-      resolve();
-    });
+    resolveGone = resolve;
   });
   const died = new Promise<never>((_, reject) => {
-    worker.once("error", (cause: Error) => {
-      if (isRefusal(cause)) {
-        reject(notStarted(name, cause));
+    const ended = (code: number): VmmError =>
+      new VmmError("ACTOR_FAILED", `The ${name} thread ended (code ${code})`, { actor: name, code });
+    const onError = (cause: Error): void => {
+      reject(errorOf(name, cause));
+    };
+    const onExit = (code: number): void => {
+      isGone = true;
+      resolveGone();
+      if (expected) return;
+      // One that failed may have told this one to end: that error is the one to hear of.
+      if (code === 0) setTimeout(reject, TOLD_MS, ended(code));
+      else reject(ended(code));
+    };
+    worker.on("error", onError);
+    worker.on("exit", onExit);
+    worker.once("message", () => {
+      // All that a thread says: its actor's work is over.
+      if (!expected || instrumented || !keepWorker(started)) {
+        tell({ kind: "end" });
         return;
       }
-      const code = hostFailure(cause) ?? "ACTOR_FAILED";
-      const failed = new VmmError(code, `The ${name} thread failed: ${cause.message}`, { actor: name }, { cause });
-      failed.stack = `${failed.name}: ${failed.message}\n${cause.stack ?? ""}`;
-      reject(failed);
-    });
-    worker.once("exit", (code) => {
-      if (expected) return;
-      const ended = new VmmError("ACTOR_FAILED", `The ${name} thread ended (code ${code})`, { actor: name, code });
-      // One that failed may have told this one to end: that error is the one to hear of.
-      if (code === 0) setTimeout(reject, TOLD_MS, ended);
-      else reject(ended);
+      worker.off("error", onError);
+      worker.off("exit", onExit);
+      isGone = true;
+      resolveGone();
     });
   });
   // Whoever waits for the machine hears of it; a handler here keeps Node from ending the process.
   died.catch(() => undefined);
   return {
-    worker,
     died,
     gone,
     expectEnd: () => {
       expected = true;
     },
-    turnBack: () => loading.callOff(),
+    turnBack: () => !isGone && loading.callOff(),
     callOff: () => {
-      if (!loading.callOff()) return false;
+      if (isGone || !loading.callOff()) return false;
       expected = true;
       void worker.terminate();
       return true;
@@ -104,5 +122,17 @@ export function startWorker(name: string, start: ActorStart, transferList: reado
     settle: () => {
       if (!loading.callOff()) loading.settle(SETTLE_MS);
     },
+    terminate: async () => {
+      if (!isGone) await worker.terminate();
+    },
   };
+}
+
+/** What became of a thread that ended by `cause`. */
+function errorOf(name: string, cause: Error): VmmError {
+  if (isRefusal(cause)) return notStarted(name, cause);
+  const code = hostFailure(cause) ?? "ACTOR_FAILED";
+  const failed = new VmmError(code, `The ${name} thread failed: ${cause.message}`, { actor: name }, { cause });
+  failed.stack = `${failed.name}: ${failed.message}\n${cause.stack ?? ""}`;
+  return failed;
 }

@@ -51,10 +51,16 @@ export function perturbThreads(seed: number | undefined): void {
   setEnvironmentData(KEY, seed);
 }
 
+/** The seed that holds threads of this one's up which start now. */
+export function perturbationSeed(): number | undefined {
+  const seed = getEnvironmentData(KEY) as unknown;
+  return typeof seed === "number" ? seed : undefined;
+}
+
 /** `libc` as a thread called `actor` is to have it: with `Atomics` of this thread held up, too, where a seed is set. */
 export function perturbedLibc<T extends Calls>(libc: T, actor: string): T {
-  const seed = getEnvironmentData(KEY) as unknown;
-  if (isMainThread || typeof seed !== "number") return libc;
+  const seed = perturbationSeed();
+  if (isMainThread || seed === undefined) return libc;
   const holdUp = holdUpBy(seed, actor, libc);
   holdUpAtomics(Atomics, holdUp);
   return { ...libc, fast: heldUp(libc.fast, holdUp), syscall: heldUp(libc.syscall, holdUp) };

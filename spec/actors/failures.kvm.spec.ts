@@ -4,7 +4,7 @@ import type { Worker } from "node:worker_threads";
 import { Machine } from "../../actors/machine.js";
 import type { MachineConfig } from "../../shared/config.js";
 import { VmmError } from "../../shared/errors.js";
-import { openDescriptors, settle } from "../support/leftovers.js";
+import { openDescriptors, settle, spareThreadsEnded } from "../support/leftovers.js";
 import { smallGuest } from "../support/machines.js";
 import { requireKvm } from "../support/require-kvm.js";
 
@@ -41,6 +41,8 @@ describe("A machine whose thread fails", function () {
     requireKvm(this, "spin.elf", "hello.elf");
   });
 
+  beforeEach("sees threads of earlier machines end", spareThreadsEnded);
+
   async function started(changes: Partial<MachineConfig> = {}): Promise<Machine> {
     const machine = await Machine.create(smallGuest("spin.elf", changes), quiet);
     await machine.start();
@@ -61,10 +63,10 @@ describe("A machine whose thread fails", function () {
   ] as const) {
     it(`ends with the error of ${name}, stack and all, when that thread throws`, async () => {
       const { result: machine, workers } = await workersOf(() => started({ vcpus: { count: 2 } }));
-      // Not a message of ours: the actor's Comlink handler throws on it, as on any other bug of ours.
+      // Not a message of ours: the thread throws on it, as on any other bug of ours.
       const worker = workers[index];
       assert(worker !== undefined);
-      worker.postMessage({ type: "APPLY", id: "x", path: [], argumentList: 7 });
+      worker.postMessage({ kind: "none of ours" });
       // vCPUs read their mail when they are at rest, the device actor when its bell rings.
       await machine.pause().catch(() => undefined);
       const end = await machine.ended;

@@ -4,7 +4,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { Machine } from "../../actors/machine.js";
 import { VmmError } from "../../shared/errors.js";
 import type { MachineConfig } from "../../shared/config.js";
-import { openDescriptors, settle, threadCount } from "../support/leftovers.js";
+import { openDescriptors, settle, spareThreadsEnded, threadCount } from "../support/leftovers.js";
 import { smallGuest } from "../support/machines.js";
 import { requireKvm } from "../support/require-kvm.js";
 import { temporaryFolder } from "../support/temporary.js";
@@ -19,6 +19,7 @@ function held(): { readonly descriptors: readonly string[]; readonly threads: nu
 
 /** Runs `work` and asserts that the process holds afterwards what it held before. */
 async function leavesNothing(work: () => Promise<void>): Promise<void> {
+  await spareThreadsEnded();
   const before = held();
   await work();
   await settle(() => {

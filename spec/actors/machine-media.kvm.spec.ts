@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { VmmError } from "../../shared/errors.js";
 import { IDE_BOOT_CD, IDE_BOOT_DATA, IDE_BOOT_SUMS } from "../support/ide-boot-image.js";
 import { ideMachine, order } from "../support/ide-service.js";
-import { openDescriptors } from "../support/leftovers.js";
+import { openDescriptors, spareThreadsEnded } from "../support/leftovers.js";
 import { machines } from "../support/machines.js";
 import { requireKvm } from "../support/require-kvm.js";
 import { temporaryFolder } from "../support/temporary.js";
@@ -127,6 +127,7 @@ describe("A machine's CD drive", function () {
     const { machine } = running;
     await machine.start();
     assert.deepEqual(await order(running, "c"), [FIRST]);
+    await spareThreadsEnded();
     const before = openDescriptors();
     for (const [path, reason] of [
       [folder.path("missing.iso"), /missing\.iso: there is no such file$/],

@@ -9,7 +9,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Machine } from "../../actors/machine.js";
 import type { MachineConfig } from "../../shared/config.js";
-import { openDescriptors, settle } from "../support/leftovers.js";
+import { openDescriptors, settle, spareThreadsEnded } from "../support/leftovers.js";
 import { machines, smallGuest } from "../support/machines.js";
 import type { Running } from "../support/machines.js";
 import { COMPILED, guestImage } from "../support/project.js";
@@ -258,6 +258,7 @@ describe("A machine's network card", function () {
   });
 
   it("leaves nothing behind: no process, no descriptor, no path", async function () {
+    await spareThreadsEnded();
     const before = openDescriptors();
     const [stream, datagrams] = [path(), path()];
     const config = guest({ kind: "stream", path: stream, server: true }, "");
@@ -303,6 +304,7 @@ describe("A machine's network card", function () {
       ["a forward that is none", { kind: "user", hostForwards: ["22"] }, /^Cannot forward "22": it must be /],
     ] as const) {
       it(`says so in one line and leaves nothing: ${what} (C4)`, async () => {
+        await spareThreadsEnded();
         const before = openDescriptors();
         await assert.rejects(Machine.create(guest(backend, "")), { code: "CONFIG", message: reason });
         await settle(() => openDescriptors().length === before.length);
@@ -311,6 +313,7 @@ describe("A machine's network card", function () {
     }
 
     it("says so in one line and leaves nothing: passt is not installed (C4)", async () => {
+      await spareThreadsEnded();
       const before = openDescriptors();
       const { PATH } = process.env;
       process.env["PATH"] = "/nonexistent";

@@ -3,7 +3,7 @@ import type { ActorStart } from "../../actors/protocol.js";
 import { endWorkers, unlessDead, within } from "../../actors/waiting.js";
 import { startWorker } from "../../actors/workers.js";
 import type { ActorHandle } from "../../actors/workers.js";
-import { openDescriptors } from "../support/leftovers.js";
+import { openDescriptors, spareThreadsEnded } from "../support/leftovers.js";
 
 const never = new Promise<never>(() => undefined);
 
@@ -43,6 +43,7 @@ describe("endWorkers()", function () {
   it("leaves nothing open of threads that still load their code", async () => {
     // What they are told, they never look at.
     const start = { kind: "device", init: {} } as unknown as ActorStart;
+    await spareThreadsEnded();
     const before = openDescriptors().length;
     for (const graceMs of [200, 400, 600]) {
       const actors = Array.from({ length: 8 }, (_, index) => startWorker(`some${index}`, start, []));

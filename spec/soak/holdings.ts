@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { collectGarbage } from "../support/heap.js";
-import { openDescriptors, settle, threadCount } from "../support/leftovers.js";
+import { openDescriptors, settle, spareThreadsEnded, threadCount } from "../support/leftovers.js";
 
 export interface Held {
   readonly descriptors: number;
@@ -17,6 +17,7 @@ export interface Held {
 
 /** Counts once what goes late has gone: threads and descriptors of the machines before, for at most `ms`. */
 export async function heldNow(wanted: Partial<Held> = {}, ms = 5000): Promise<Held> {
+  await spareThreadsEnded();
   await settle(() => {
     const { descriptors, threads } = counts();
     return descriptors <= (wanted.descriptors ?? Infinity) && threads <= (wanted.threads ?? Infinity);

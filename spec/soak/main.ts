@@ -4,8 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { whyNoGuests } from "../support/require-kvm.js";
 import { requireHost, toolOptions, wholeNumber } from "../support/tool-options.js";
-import { keptByThread } from "./binding.js";
-import { heldNow } from "./holdings.js";
 import { soakMachines, soakPauses, soakResets } from "./soak.js";
 import type { SoakHost, SoakResult } from "./soak.js";
 
@@ -28,14 +26,12 @@ const atOnce = wholeNumber(TOOL, "at-once", values["at-once"], 1);
 const resets = wholeNumber(TOOL, "resets", values.resets);
 const pauses = wholeNumber(TOOL, "pauses", values.pauses);
 requireHost(TOOL, whyNoGuests("hello.elf", "life.elf"));
-/** So many threads that do nothing but load the binding. */
-const BARE_THREADS = 480;
 /** A line of progress for each part of so many. */
 const PARTS = 20;
 
 const folder = mkdtempSync(join(tmpdir(), "xenolith-soak-"));
 process.env["TMPDIR"] = folder;
-const host: Omit<SoakHost, "allowedKibOfThread"> = {
+const host: SoakHost = {
   allowedKib: 48 * 1024,
   file: (name, content) => {
     const path = join(folder, name);
@@ -58,13 +54,9 @@ function show({ name, done, seconds, before, after, linesEach, problems }: SoakR
 }
 
 try {
-  if (machines > 0) {
-    const allowedKibOfThread = await keptByThread(BARE_THREADS, async () => (await heldNow()).residentKib);
-    console.log(`a thread that only loads the binding leaves ${allowedKibOfThread.toFixed(1)} KiB`);
-    show(await soakMachines({ ...host, allowedKibOfThread }, machines, atOnce));
-  }
-  if (resets > 0) show(await soakResets({ ...host, allowedKibOfThread: 0 }, resets));
-  if (pauses > 0) show(await soakPauses({ ...host, allowedKibOfThread: 0 }, pauses));
+  if (machines > 0) show(await soakMachines(host, machines, atOnce));
+  if (resets > 0) show(await soakResets(host, resets));
+  if (pauses > 0) show(await soakPauses(host, pauses));
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { requireKvm } from "../support/require-kvm.js";
 import { temporaryFolder } from "../support/temporary.js";
-import { keptByThread } from "./binding.js";
 import { growth, loggedTooMuch } from "./holdings.js";
 import { soakMachines, soakPauses, soakResets } from "./soak.js";
 import type { SoakHost, SoakResult } from "./soak.js";
@@ -13,7 +12,6 @@ describe("A process that has many machines", function () {
   const usual = process.env["TMPDIR"];
   const host: SoakHost = {
     allowedKib: Infinity,
-    allowedKibOfThread: 0,
     file: (name, content) => folder.file(name, content),
     progress: () => undefined,
   };
@@ -42,16 +40,6 @@ describe("A process that has many machines", function () {
 
   it("pauses and resumes one while its disk is busy, and no line of its guest is lost", async () => {
     assertSound(await soakPauses(host, 100), 100);
-  });
-});
-
-describe("keptByThread()", function () {
-  this.timeout(60_000);
-
-  it("divides what there is more of by the threads that came and went, after a first part", async () => {
-    const readings = [100, 740];
-    assert.equal(await keptByThread(16, () => Promise.resolve(readings.shift() ?? NaN)), 40);
-    assert.equal(await keptByThread(8, () => Promise.resolve(5)), 0);
   });
 });
 

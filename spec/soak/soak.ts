@@ -22,8 +22,6 @@ export interface SoakResult {
 export interface SoakHost {
   /** Resident memory, in KiB, that the process may gain in a whole soak: its pools still grow. */
   readonly allowedKib: number;
-  /** And for each thread of its machines: see binding.ts. */
-  readonly allowedKibOfThread: number;
   /** Writes a file into a folder that is removed afterwards; its path. */
   readonly file: (name: string, content: Uint8Array) => string;
   /** `done` of a soak's number are done. */
@@ -33,8 +31,6 @@ export interface SoakHost {
 /** A reset or a pause is no matter for the log; a busy host may be, now and then. A machine logs how it ended. */
 const LINES_NOW_AND_THEN = 0.1;
 const LINES_OF_A_LIFE = 1 + LINES_NOW_AND_THEN;
-/** A vCPU's, the device actor and that of a disk. */
-const THREADS_OF_A_LIFE = 3;
 /** Lines that machines have logged so far. */
 let lines = 0;
 const counted = {
@@ -64,9 +60,7 @@ export async function soakMachines(host: SoakHost, total: number, atOnce: number
   async function run(until: number): Promise<void> {
     await Promise.all(Array.from({ length: atOnce }, (_, i) => worker(i, until)));
   }
-  const threads = total * (1 - WARM_UP) * THREADS_OF_A_LIFE;
-  const allowedKib = host.allowedKib + threads * host.allowedKibOfThread;
-  return measured({ allowedKib, name: "machines", allowedLines: LINES_OF_A_LIFE }, bad, () => done, run, total);
+  return measured({ ...host, name: "machines", allowedLines: LINES_OF_A_LIFE }, bad, () => done, run, total);
 }
 
 function helloConfig(image: string, socket: string): MachineConfig {

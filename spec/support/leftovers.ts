@@ -1,5 +1,6 @@
 /** What a process holds: descriptors and threads, as /proc shows them. */
 import { readdirSync, readlinkSync } from "node:fs";
+import { spareWorkers } from "../../actors/spare-workers.js";
 
 /** Open descriptors as "what they are" (two eventfds look the same); those of the runtime's own event loops left out. */
 export function openDescriptors(): readonly string[] {
@@ -18,6 +19,11 @@ export function openDescriptors(): readonly string[] {
 
 export function threadCount(): number {
   return readdirSync("/proc/self/task").length;
+}
+
+/** Waits until threads have ended that are kept for another machine for a while. */
+export async function spareThreadsEnded(): Promise<void> {
+  await settle(() => spareWorkers() === 0);
 }
 
 /** Waits until `holds()`, for at most `ms`: threads and descriptors go a moment after whoever had them. */

@@ -6,7 +6,7 @@ import type { FaultPlan, PlannedFault } from "../../actors/host/faults.js";
 import { Machine } from "../../actors/machine.js";
 import type { MachineEnd } from "../../actors/machine-end.js";
 import type { MachineConfig } from "../../shared/config.js";
-import { openDescriptors, settle, threadCount } from "./leftovers.js";
+import { openDescriptors, settle, spareThreadsEnded, threadCount } from "./leftovers.js";
 import { smallGuest } from "./machines.js";
 import { PATIENCE } from "./patience.js";
 
@@ -46,6 +46,7 @@ export async function wholeLife(config: MachineConfig, fault?: PlannedFault): Pr
     counts: new Int32Array(new SharedArrayBuffer(THREADS.length * CALLS.length * 4)),
     fault,
   };
+  await spareThreadsEnded();
   const before = held();
   setEnvironmentData(FAULTS, plan);
   try {
