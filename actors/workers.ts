@@ -72,6 +72,11 @@ export function startWorker(name: string, start: ActorStart, transferList: reado
   tell({ kind: "live", init: start.init }, transferList);
   let expected = false;
   let isGone = false;
+  let isTerminated = false;
+  const terminate = async (): Promise<void> => {
+    isTerminated = true;
+    await worker.terminate();
+  };
   let resolveGone: () => void = () => undefined;
   const gone = new Promise<void>((resolve) => {
     resolveGone = resolve;
@@ -94,7 +99,7 @@ export function startWorker(name: string, start: ActorStart, transferList: reado
     worker.on("exit", onExit);
     worker.once("message", () => {
       // All that a thread says: its actor's work is over.
-      if (!expected || instrumented || !keepWorker(started)) {
+      if (!expected || isTerminated || instrumented || !keepWorker(started)) {
         tell({ kind: "end" });
         return;
       }
@@ -116,14 +121,14 @@ export function startWorker(name: string, start: ActorStart, transferList: reado
     callOff: () => {
       if (isGone || !loading.callOff()) return false;
       expected = true;
-      void worker.terminate();
+      void terminate();
       return true;
     },
     settle: () => {
       if (!loading.callOff()) loading.settle(SETTLE_MS);
     },
     terminate: async () => {
-      if (!isGone) await worker.terminate();
+      if (!isGone) await terminate();
     },
   };
 }

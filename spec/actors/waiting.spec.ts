@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import type { Worker } from "node:worker_threads";
 import type { ActorStart } from "../../actors/protocol.js";
+import { spareWorkers } from "../../actors/spare-workers.js";
 import { endWorkers, unlessDead, within } from "../../actors/waiting.js";
 import { startWorker } from "../../actors/workers.js";
 import type { ActorHandle } from "../../actors/workers.js";
@@ -51,6 +53,26 @@ describe("endWorkers()", function () {
       await endWorkers(actors, [], graceMs);
     }
     assert.equal(openDescriptors().length, before);
+  });
+
+  it("leaves no thread for another machine that says it has done all while it is being ended", async () => {
+    const start = { kind: "disk", init: {} } as unknown as ActorStart;
+    const workers: Worker[] = [];
+    const note = (worker: Worker): void => {
+      workers.push(worker);
+    };
+    process.on("worker", note);
+    // So many that threads are kept at all.
+    const actors = Array.from({ length: 32 }, (_, index) => startWorker(`some${index}`, start, []));
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("worker", note);
+    for (const each of actors) each.expectEnd();
+    await spareThreadsEnded();
+    for (const each of actors) each.settle();
+    const ended = actors.map((each) => each.terminate());
+    for (const worker of workers) worker.emit("message", "rested");
+    assert.equal(spareWorkers(), 0);
+    await Promise.all(ended);
   });
 
   it("rings once more what it could not ring, and says in the end what it never could", async () => {
