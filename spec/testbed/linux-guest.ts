@@ -62,6 +62,11 @@ const DEFAULT_MEMORY_MIB = 512;
 const DEFAULT_TIMEOUT_MS = 300_000;
 /** A guest that says nothing for so long will not say any more: on a busy host, one that loads another kernel has taken 80 s. */
 const SILENCE_MS = 120_000;
+/**
+ * For a guest's command line. An emulated host that is busy may take half a minute where a processor takes milliseconds: Linux
+ * is not to find sooner than a silence that a grace period of RCU has stalled.
+ */
+export const PATIENT_RCU = "rcupdate.rcu_cpu_stall_timeout=100";
 /** How much of the console the error of a guest that hangs repeats, in characters. */
 const ERROR_TAIL = 3000;
 export const PROGRAMS: Readonly<Record<Vmm, string>> = {
@@ -149,7 +154,7 @@ export function linuxArguments(guest: Omit<LinuxGuest, "kernel" | "script">, fil
   return [
     ...["-M", "pc", "--accel", "kvm,xen-version=0x4000a,kernel-irqchip=split", "--cpu", "host,+xen-vapic"],
     ...["-m", String(memoryMiB), "--smp", String(smp), "--kernel", files.kernel, "--initrd", files.initrd],
-    ...["--append", `root=/dev/xvda console=ttyS0${append === undefined ? "" : ` ${append}`}`],
+    ...["--append", `root=/dev/xvda console=ttyS0 ${PATIENT_RCU}${append === undefined ? "" : ` ${append}`}`],
     ...["--display", "none", "--serial", "mon:stdio"],
     ...(hasDisk ? ["--drive", `file=${files.disk},if=none,id=disk,file.locking=off,format=raw`] : []),
     ...(hasDisk ? ["--device", "xen-disk,drive=disk,vdev=xvda"] : []),
