@@ -40,16 +40,19 @@ describe("the self-test guest", function () {
     requireKvm(this, "selftest.elf");
   });
 
-  for (const binding of ["koffi", "ffi-rs"]) {
-    for (const vcpus of [1, 2, 4]) {
-      it(`passes all checks with ${vcpus} vCPUs over ${binding}, by the userspace transport`, async () => {
-        const { code, output, complaints } = await selftest(binding, "--smp", `${vcpus}`, "--transport", "userspace");
-        assert.deepEqual(lines(output, /^(not ok|Bail out)/), [], complaints);
-        assert.ok(lines(output, /^ok /).length >= ENOUGH_CHECKS, output);
-        assert.equal(code, 0);
-        assert.doesNotMatch(complaints, /error:/);
-      });
-    }
+  for (const [binding, vcpus] of [
+    ["koffi", 1],
+    ["koffi", 2],
+    ["koffi", 4],
+    ["ffi-rs", 2],
+  ] as const) {
+    it(`passes all checks with ${vcpus} vCPUs over ${binding}, by the userspace transport`, async () => {
+      const { code, output, complaints } = await selftest(binding, "--smp", `${vcpus}`, "--transport", "userspace");
+      assert.deepEqual(lines(output, /^(not ok|Bail out)/), [], complaints);
+      assert.ok(lines(output, /^ok /).length >= ENOUGH_CHECKS, output);
+      assert.equal(code, 0);
+      assert.doesNotMatch(complaints, /error:/);
+    });
   }
 
   it("passes as a 32-bit guest, too", async () => {
