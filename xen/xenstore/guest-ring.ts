@@ -146,22 +146,29 @@ export class GuestStoreRing implements ConnectionSink {
     return true;
   }
 
-  /** Copies requests out of the ring until `wanted` bytes of the message are here; false when there are not enough. */
+  /**
+   * Copies requests out of the ring until `wanted` bytes of the message are here; false when there are not enough. Looks once
+   * more after it has taken what there was: a guest that adds to a ring which is not empty need not tell us, and Linux, which
+   * sends a request piece by piece, does not.
+   */
   #receive(wanted: number): boolean {
-    const consumer = Atomics.load(this.#words, Word.requestConsumer);
-    const available = (Atomics.load(this.#words, Word.requestProducer) - consumer) >>> 0;
-    if (available > RING_SIZE) {
-      this.#fail(RingError.ringIndex);
-      return false;
-    }
     // A message that is saved or broken off has never more bytes than its header asks for.
-    const count = Math.min(available, Math.max(0, wanted - this.#received));
-    for (let i = 0; i < count; i++) {
-      this.#incoming[this.#received + i] = this.#page[REQUEST_RING + ((consumer + i) & (RING_SIZE - 1))] ?? 0;
+    for (;;) {
+      const consumer = Atomics.load(this.#words, Word.requestConsumer);
+      const available = (Atomics.load(this.#words, Word.requestProducer) - consumer) >>> 0;
+      if (available > RING_SIZE) {
+        this.#fail(RingError.ringIndex);
+        return false;
+      }
+      if (this.#received >= wanted) return true;
+      if (available === 0) return false;
+      const count = Math.min(available, wanted - this.#received);
+      for (let i = 0; i < count; i++) {
+        this.#incoming[this.#received + i] = this.#page[REQUEST_RING + ((consumer + i) & (RING_SIZE - 1))] ?? 0;
+      }
+      this.#received += count;
+      this.#move(Word.requestConsumer, consumer + count);
     }
-    this.#received += count;
-    if (count > 0) this.#move(Word.requestConsumer, consumer + count);
-    return this.#received >= wanted;
   }
 
   #send(): void {
