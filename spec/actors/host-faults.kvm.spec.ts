@@ -4,7 +4,7 @@
  *
  * By default each kind of call fails once, the first time. `XENOLITH_SWEEP=N` has each fail with every error, at N places
  * at most that are spread evenly over the life, and `XENOLITH_SWEEP=full` every call that the life makes, with one of the
- * errors, in turns: that takes half an hour.
+ * errors, in turns: that takes a quarter of an hour.
  */
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
